@@ -1,0 +1,234 @@
+// Every environment variable of WinTrades, once: its kind, default, meaning and whether it is a secret. The types, the checks,
+// the start-up list and docs/configuration.md all come from this table.
+
+import { LOG_LEVELS } from '../logger.ts'
+import type { Kind } from './kinds.ts'
+import * as kinds from './kinds.ts'
+
+export type Variable<Value, Default extends string | null> = {
+  readonly name: string
+  readonly kind: Kind<Value>
+  /** As it would be written; null: without a value, the variable is null in the configuration. */
+  readonly default: Default
+  readonly description: string
+  /** Never shown; may come from a file named by `<NAME>_FILE` instead. */
+  readonly secret?: true
+  /** Set while the part that reads it does not exist: it is checked, and named at start-up as not used yet. */
+  readonly notUsedYet?: string
+}
+
+export type AnyVariable = Variable<unknown, string | null>
+
+function variable<Value, Default extends string | null>(
+  name: string,
+  kind: Kind<Value>,
+  fallback: Default,
+  description: string,
+  more: { readonly secret?: true; readonly notUsedYet?: string } = {},
+): Variable<Value, Default> {
+  return { name, kind, default: fallback, description, ...more }
+}
+
+const secret = { secret: true } as const
+const database = { notUsedYet: 'the MySQL data tier' } as const
+const redis = { notUsedYet: 'the Redis cache' } as const
+const signals = { notUsedYet: 'signals and inference' } as const
+
+export const VARIABLES = {
+  environment: variable(
+    'APP_ENV',
+    kinds.oneOf('development', 'test', 'production'),
+    'development',
+    'Where this runs. In production nothing is generated that a deployment should bring itself: JWT_SECRET, ENCRYPTION_KEY and API_KEY must be given when TRADING_MODE=live.',
+  ),
+  region: variable(
+    'REGION',
+    kinds.region(),
+    'us-east',
+    'The region of this process; one of the regions in markets.yml. `./wintrades up` sets it for each process.',
+  ),
+  timeZone: variable(
+    'TIMEZONE',
+    kinds.timeZone(),
+    'UTC',
+    'The zone in which people read times: log panels and reports. Data and API always use UTC.',
+  ),
+  tradingMode: variable(
+    'TRADING_MODE',
+    kinds.oneOf('paper', 'live'),
+    'paper',
+    'paper: new accounts get demo funds, and users deposit by themselves. live: only the operator deposits and withdraws.',
+  ),
+  riskLimit_ppm: variable(
+    'RISK_LIMIT',
+    kinds.share(true),
+    null,
+    'Default of accounts: the share of equity that the instruments’ stress moves may cost. Without it there is no such limit.',
+  ),
+  maxPositionSize: variable(
+    'MAX_POSITION_SIZE',
+    kinds.positiveDecimal(),
+    null,
+    'Default of accounts: largest absolute position value per instrument, in units of its quote asset. Without it there is no such limit.',
+  ),
+
+  httpHost: variable(
+    'HTTP_HOST',
+    kinds.host(),
+    '127.0.0.1',
+    'Address that HTTP and WebSocket listen on; 0.0.0.0 for every interface.',
+  ),
+  httpPort: variable('HTTP_PORT', kinds.port(0), '8000', 'Port of HTTP and WebSocket; 0 takes a free one.'),
+  linkHost: variable('LINK_HOST', kinds.host(), '127.0.0.1', 'Address that the links between regions listen on.'),
+  linkPort: variable('LINK_PORT', kinds.port(0), '0', 'Port of the links between regions; 0 takes a free one.'),
+  linkPeers: variable(
+    'LINK_PEERS',
+    kinds.peers(),
+    null,
+    'Where the other regions listen for links. Without it this process runs alone.',
+  ),
+  linkKey: variable(
+    'LINK_KEY',
+    kinds.key256(),
+    null,
+    'Key with which regions prove themselves to each other. Generated in DATA_DIRECTORY/secrets if not given.',
+    secret,
+  ),
+  dataDirectory: variable(
+    'DATA_DIRECTORY',
+    kinds.path(),
+    './data',
+    'Journal, snapshots, history, accounts, generated secrets and logs.',
+  ),
+  marketsFile: variable('MARKETS_FILE', kinds.path(), './markets.yml', 'Shards, assets and instruments.'),
+  logLevel: variable('LOG_LEVEL', kinds.oneOf(...LOG_LEVELS), 'info', 'Least severe level that is logged.'),
+  stopTimeout_ms: variable(
+    'STOP_TIMEOUT_MS',
+    kinds.integer(100, 600_000),
+    '10000',
+    'How long an orderly stop may take, milliseconds.',
+  ),
+  trustedProxies: variable(
+    'TRUSTED_PROXIES',
+    kinds.text('a list of addresses or networks such as 127.0.0.1,10.0.0.0/8, or none', /^(none|[0-9A-Fa-f:.,/]+)$/),
+    '127.0.0.1,::1',
+    'Whose X-Forwarded-For header is believed.',
+  ),
+
+  jwtSecret: variable(
+    'JWT_SECRET',
+    kinds.secretText(32),
+    null,
+    'Signs access tokens. Generated in DATA_DIRECTORY/secrets if not given. All processes must have the same.',
+    secret,
+  ),
+  jwtSecretPrevious: variable(
+    'JWT_SECRET_PREVIOUS',
+    kinds.secretText(32),
+    null,
+    'The former JWT_SECRET: still accepted, no longer used to sign; for rotating without logging everybody out.',
+    secret,
+  ),
+  encryptionKey: variable(
+    'ENCRYPTION_KEY',
+    kinds.key256(),
+    null,
+    'Encrypts secrets that must be kept readable (API key secrets). Generated in DATA_DIRECTORY/secrets if not given.',
+    secret,
+  ),
+  operatorApiKey: variable(
+    'API_KEY',
+    kinds.secretText(24),
+    null,
+    'The operator’s key: deposits and withdrawals in live mode, hand-over, metrics of every account. Generated in DATA_DIRECTORY/secrets if not given.',
+    secret,
+  ),
+
+  rateLimitRequestsPerSecond: variable(
+    'RATE_LIMIT_REQUESTS_PER_SECOND',
+    kinds.integer(1, 1_000_000),
+    '200',
+    'Requests of one account or API key, REST and WebSocket, other than orders.',
+  ),
+  rateLimitOrdersPerSecond: variable(
+    'RATE_LIMIT_ORDERS_PER_SECOND',
+    kinds.integer(1, 10_000_000),
+    '20000',
+    'Orders, cancels and replaces of one account.',
+  ),
+  rateLimitAddressPerSecond: variable(
+    'RATE_LIMIT_ADDRESS_PER_SECOND',
+    kinds.integer(1, 1_000_000),
+    '1000',
+    'Requests of one client address.',
+  ),
+  rateLimitLoginsPerMinute: variable(
+    'RATE_LIMIT_LOGINS_PER_MINUTE',
+    kinds.integer(1, 1_000_000),
+    '60',
+    'Registrations, log-ins and refreshes of one client address.',
+  ),
+  rateLimitConnectionsPerAddress: variable(
+    'RATE_LIMIT_CONNECTIONS_PER_ADDRESS',
+    kinds.integer(1, 1_000_000),
+    '1000',
+    'Open WebSocket connections of one client address.',
+  ),
+
+  databaseHost: variable('DB_HOST', kinds.host(), null, 'MySQL primary.', database),
+  databasePort: variable('DB_PORT', kinds.port(), '3306', 'Port of MySQL.', database),
+  databaseName: variable(
+    'DB_NAME',
+    kinds.text('a schema name (letters, digits, _)', /^\w{1,64}$/),
+    'wintrades',
+    'Schema.',
+    database,
+  ),
+  databaseUser: variable('DB_USER', kinds.text('a user name', /^[\w.-]{1,32}$/), 'wintrades', 'User.', database),
+  databasePassword: variable('DB_PASSWORD', kinds.secretText(1), null, 'Password of that user.', {
+    ...secret,
+    ...database,
+  }),
+  databaseReadHost: variable(
+    'DB_READ_HOST',
+    kinds.host(),
+    null,
+    'Read replica of this region; the primary if not given.',
+    database,
+  ),
+  databasePoolSize: variable('DB_POOL_SIZE', kinds.integer(1, 1_000), '10', 'Connections of one process.', database),
+  databaseTls: variable('DB_TLS', kinds.oneOf('on', 'off'), 'on', 'Encrypt connections to MySQL.', database),
+
+  cacheDriver: variable(
+    'CACHE_DRIVER',
+    kinds.oneOf('memory', 'redis'),
+    'memory',
+    'Where sessions, rate counters and cached queries live.',
+    redis,
+  ),
+  redisHost: variable('REDIS_HOST', kinds.host(), null, 'A node of the Redis Cluster.', redis),
+  redisPort: variable('REDIS_PORT', kinds.port(), '6379', 'Port of Redis.', redis),
+  redisPassword: variable('REDIS_PASSWORD', kinds.secretText(1), null, 'Password of Redis.', { ...secret, ...redis }),
+  redisPrefix: variable(
+    'REDIS_PREFIX',
+    kinds.text('up to 32 letters, digits, _ : -', /^[\w:-]{0,32}$/),
+    'wintrades:',
+    'Starts every key.',
+    redis,
+  ),
+
+  modelPath: variable('ML_MODEL_PATH', kinds.path(), null, 'The trained model.', signals),
+  modelConfidence_ppm: variable(
+    'ML_CONFIDENCE_THRESHOLD',
+    kinds.share(false),
+    '0.7',
+    'Suggestions below this confidence are dropped.',
+    signals,
+  ),
+} as const
+
+type ValueOf<Entry> =
+  Entry extends Variable<infer Value, infer Default> ? (Default extends string ? Value : Value | null) : never
+
+/** The configuration of a process: every variable checked and typed. */
+export type Config = { readonly [Key in keyof typeof VARIABLES]: ValueOf<(typeof VARIABLES)[Key]> }

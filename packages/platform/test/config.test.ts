@@ -1,0 +1,110 @@
+// The environment as an operator writes it: what is accepted, and what each refusal says.
+
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { configurationReference, loadConfig, VARIABLES } from '../src/index.ts'
+
+function faultsOf(environment: Record<string, string>): readonly string[] {
+  const result = loadConfig(environment)
+  return result.ok ? [] : result.faults.map((fault) => fault.message)
+}
+
+test('an empty environment is a working paper platform', () => {
+  const result = loadConfig({})
+  expect(result).toMatchObject({ ok: true, notUsedYet: [] })
+  if (!result.ok) return
+  expect(result.config).toMatchObject({ region: 'us-east', tradingMode: 'paper', httpPort: 8000, timeZone: 'UTC' })
+  expect(result.config.riskLimit_ppm).toBeNull()
+})
+
+test('every variable becomes a typed value', () => {
+  const result = loadConfig({
+    APP_ENV: 'production',
+    REGION: 'eu-west',
+    TIMEZONE: 'Europe/Berlin',
+    RISK_LIMIT: '0.02',
+    MAX_POSITION_SIZE: '250000.50',
+    LINK_PEERS: 'us-east=127.0.0.1:8201,asia-pacific=[::1]:8203',
+    ENCRYPTION_KEY: 'ab'.repeat(32),
+    ML_CONFIDENCE_THRESHOLD: '1',
+  })
+  expect(result.ok).toBe(true)
+  if (!result.ok) return
+  expect(result.config).toMatchObject({
+    environment: 'production',
+    riskLimit_ppm: 20_000,
+    maxPositionSize: '250000.50',
+    modelConfidence_ppm: 1_000_000,
+    encryptionKey: new Uint8Array(32).fill(0xab),
+    linkPeers: [
+      { region: 'us-east', host: '127.0.0.1', port: 8201 },
+      { region: 'asia-pacific', host: '::1', port: 8203 },
+    ],
+  })
+})
+
+test('every fault is named at once, with the value and what to write', () => {
+  expect(faultsOf({ TRADING_MODE: 'demo', HTTP_PORT: '80000', TIMEZONE: 'Mars/Olympus', RISK_LIMIT: '2' })).toEqual([
+    'TIMEZONE must be a time zone of the IANA database such as UTC or Europe/Berlin; it is "Mars/Olympus"',
+    'TRADING_MODE must be one of paper, live; it is "demo"',
+    'RISK_LIMIT must be a decimal above 0 and at most 1 with up to six places, such as 0.02; it is "2"',
+    'HTTP_PORT must be a whole number from 0 to 65535; it is "80000"',
+  ])
+})
+
+test.each([
+  ['MAX_POSITION_SIZE', '-1'],
+  ['MAX_POSITION_SIZE', '0'],
+  ['MAX_POSITION_SIZE', '1e6'],
+  ['REGION', 'US East'],
+  ['HTTP_PORT', '80.5'],
+  ['CACHE_DRIVER', 'file'],
+  ['ML_CONFIDENCE_THRESHOLD', '1.1'],
+  ['LINK_PEERS', 'us-east=127.0.0.1:1,us-east=127.0.0.1:2'],
+  ['DB_PORT', '0'],
+  ['APP_ENV', 'Production'],
+])('%s=%s is refused', (name, value) => {
+  const faults = faultsOf({ [name]: value })
+  expect(faults).toHaveLength(1)
+  expect(faults[0]).toContain(`${name} must be`)
+  expect(faults[0]).toContain(JSON.stringify(value))
+})
+
+test('a message about a secret never holds its value', () => {
+  const faults = faultsOf({ JWT_SECRET: 'too-short-9931', ENCRYPTION_KEY: 'not-a-key-9931' })
+  expect(faults).toHaveLength(2)
+  expect(faults.join()).not.toContain('9931')
+})
+
+test('a secret may stand in a file', () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'wintrades-config-')), 'jwt')
+  writeFileSync(file, `${'s'.repeat(40)}\n`)
+  const result = loadConfig({ JWT_SECRET_FILE: file })
+  expect(result.ok && result.config.jwtSecret).toBe('s'.repeat(40))
+  expect(faultsOf({ JWT_SECRET_FILE: `${file}-missing` })[0]).toMatch(/JWT_SECRET_FILE must name a file .* \(ENOENT\)/)
+  expect(faultsOf({ JWT_SECRET: 's'.repeat(40), JWT_SECRET_FILE: file })[0]).toContain('both set')
+})
+
+test('live trading in production brings its own secrets', () => {
+  const faults = faultsOf({ APP_ENV: 'production', TRADING_MODE: 'live' })
+  expect(faults.map((fault) => fault.split(' ')[0])).toEqual(['JWT_SECRET', 'ENCRYPTION_KEY', 'API_KEY'])
+})
+
+test('what no part reads yet is checked, and named', () => {
+  const result = loadConfig({ DB_HOST: 'mysql-master', REDIS_PORT: '6379', LOG_LEVEL: 'warn' })
+  expect(result.ok && result.notUsedYet.map((one) => one.variable)).toEqual(['DB_HOST', 'REDIS_PORT'])
+})
+
+test('every default passes its own check', () => {
+  for (const variable of Object.values(VARIABLES)) {
+    if (variable.default !== null)
+      expect(variable.kind.parse(variable.default), variable.name).toMatchObject({ ok: true })
+  }
+})
+
+test('docs/configuration.md is current (written by ./wintrades docs)', () => {
+  const page = new URL('../../../docs/configuration.md', import.meta.url)
+  expect(readFileSync(page, 'utf8')).toBe(configurationReference())
+})

@@ -1,0 +1,27 @@
+// Where the tests are, by tier: `unit` is every package's own, `sim` and `e2e` cross packages. `./wintrades test` runs them.
+
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['packages/*/test/**/*.test.ts', 'services/*/test/**/*.test.ts', 'tests/tidy/**/*.test.ts'],
+          testTimeout: 20_000,
+        },
+      },
+      { test: { name: 'sim', include: ['tests/sim/**/*.test.ts'], testTimeout: 600_000 } },
+      {
+        test: {
+          name: 'e2e',
+          include: ['tests/e2e/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})
