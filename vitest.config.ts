@@ -1,4 +1,5 @@
-// Where the tests are, by tier: `unit` is every package's own, `sim` and `e2e` cross packages. `./wintrades test` runs them.
+// Where the tests are, by tier: `tidy` is about the code itself, `unit` is every package's own, `sim` and `e2e` cross packages.
+// `./wintrades test` runs them.
 
 import { defineConfig } from 'vitest/config'
 
@@ -8,10 +9,11 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['packages/*/test/**/*.test.ts', 'services/*/test/**/*.test.ts', 'tests/tidy/**/*.test.ts'],
+          include: ['packages/*/test/**/*.test.ts', 'services/*/test/**/*.test.ts'],
           testTimeout: 20_000,
         },
       },
+      { test: { name: 'tidy', include: ['tests/tidy/**/*.test.ts'] } },
       { test: { name: 'sim', include: ['tests/sim/**/*.test.ts'], testTimeout: 600_000 } },
       {
         test: {

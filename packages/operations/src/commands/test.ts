@@ -1,0 +1,196 @@
+// `wintrades test`: runs the tiers one after another and sums their results in one closing line. A tier that cannot run counts
+// as failed. What a test is belongs to the tiers: Vitest projects, and for `lint` the formatter and the type checker.
+
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { inRepository, REPOSITORY } from '../repository.ts'
+
+export const TIERS = ['lint', 'unit', 'sim', 'e2e'] as const
+export type Tier = (typeof TIERS)[number]
+
+type Totals = { readonly passed: number; readonly failed: number; readonly skipped: number }
+
+type TierOptions = { readonly seed?: string; readonly seeds?: string; readonly rest: readonly string[] }
+
+const NONE: Totals = { passed: 0, failed: 0, skipped: 0 }
+
+const HELP = `
+Tiers (all of them, in this order, if none is named):
+  lint   formatting, lint rules, types, import directions, purity of domain and engine, tidiness
+  unit   the tests of every package
+  sim    the venue under a seeded scheduler: crashes, delays, partitions, lost answers
+  e2e    real processes: trade, kill a region, restart, front door
+
+Everything after -- goes to the test runner, for example: wintrades test unit -- packages/engine -t "stop orders"
+`
+
+export function testCommand(): Command {
+  return new Command('test')
+    .description('Runs the tests and ends with one line: N passed, N failed.')
+    .argument('[tiers...]', `any of ${TIERS.join(', ')}`)
+    .option('--seed <number>', 'sim: run this one seed, as a failure printed it')
+    .option('--seeds <count>', 'sim: how many seeds to run')
+    .addHelpText('after', HELP)
+    .action(async (words: string[], options: { seed?: string; seeds?: string }, command: Command) => {
+      const named = words.slice(0, words.findIndex((word) => !isTier(word)) >>> 0)
+      const rest = words.slice(named.length)
+      const separated = process.argv.includes('--')
+      if (rest.length > 0 && !separated) command.error(`error: ${rest[0]} is not a tier; tiers are ${TIERS.join(', ')}`)
+      const tiers = named.length === 0 ? TIERS : TIERS.filter((tier) => named.includes(tier))
+      const totals = await runTiers(tiers, { ...options, rest })
+      process.exitCode = totals.failed === 0 && totals.passed > 0 ? 0 : 1
+    })
+}
+
+function isTier(word: string): word is Tier {
+  return (TIERS as readonly string[]).includes(word)
+}
+
+async function runTiers(tiers: readonly Tier[], options: TierOptions): Promise<Totals> {
+  const results: { tier: Tier; totals: Totals; seconds: number }[] = []
+  for (const tier of tiers) {
+    heading(tier)
+    const started_ms = performance.now()
+    const totals = await runTier(tier, options)
+    results.push({ tier, totals, seconds: (performance.now() - started_ms) / 1_000 })
+  }
+  const sum = results.map((result) => result.totals).reduce(add, NONE)
+  process.stdout.write('\n')
+  for (const { tier, totals, seconds } of results) {
+    process.stdout.write(`${tier.padEnd(5)} ${describe(totals)} in ${seconds.toFixed(1)} s\n`)
+  }
+  process.stdout.write(`\n${describe(sum)}\n`)
+  return sum
+}
+
+/** Never throws: what keeps a tier from running is one failure, said aloud. */
+async function runTier(tier: Tier, options: TierOptions): Promise<Totals> {
+  try {
+    if (tier === 'lint') return await runLint()
+    const seed = options.seed === undefined ? {} : { WINTRADES_SEED: options.seed }
+    const seeds = options.seeds === undefined ? {} : { WINTRADES_SEEDS: options.seeds }
+    return await runVitest(tier, options.rest, { ...seed, ...seeds })
+  } catch (error) {
+    process.stdout.write(
+      `\nTHE TIER ${tier} COULD NOT RUN: ${error instanceof Error ? error.message : String(error)}\n`,
+    )
+    return { ...NONE, failed: 1 }
+  }
+}
+
+async function runLint(): Promise<Totals> {
+  const node = process.execPath
+  const bin = (...parts: string[]) => inRepository('node_modules', ...parts)
+  const tsc = bin('typescript', 'bin', 'tsc')
+  const checks: readonly (readonly [string, readonly string[]])[] = [
+    ['format and lint rules', [bin('@biomejs', 'biome', 'bin', 'biome'), 'check', '--error-on-warnings', REPOSITORY]],
+    ['types', [tsc, '-p', inRepository('tsconfig.json')]],
+    ['domain without Node or DOM', [tsc, '-p', inRepository('packages', 'domain', 'tsconfig.json')]],
+    ['engine without Node or DOM', [tsc, '-p', inRepository('packages', 'engine', 'tsconfig.json')]],
+  ]
+  let totals = NONE
+  for (const [name, args] of checks) {
+    const { code, output } = await capture(node, args)
+    process.stdout.write(`${code === 0 ? '✓' : '✗'} ${name}\n`)
+    if (code !== 0) process.stdout.write(`${output.trimEnd()}\n`)
+    totals = add(totals, code === 0 ? { ...NONE, passed: 1 } : { ...NONE, failed: 1 })
+  }
+  return add(totals, await runVitest('tidy', [], {}))
+}
+
+/** Runs one Vitest project with its own reporter on the screen, and reads the totals from its JSON report. */
+async function runVitest(
+  project: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<Totals> {
+  const directory = mkdtempSync(join(tmpdir(), 'wintrades-test-'))
+  try {
+    const report = join(directory, 'report.json')
+    const vitest = inRepository('node_modules', 'vitest', 'vitest.mjs')
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+    const code = await inherit(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', vitest, 'run', '--project', project, ...reporters, ...args],
+      environment,
+    )
+    return readReport(report, code)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+type Report = {
+  readonly numPassedTests: number
+  readonly numFailedTests: number
+  readonly numPendingTests: number
+  readonly numTodoTests: number
+  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly { status: string }[] }[]
+}
+
+function readReport(path: string, exitCode: number): Totals {
+  let report: Report
+  try {
+    report = JSON.parse(readFileSync(path, 'utf8')) as Report
+  } catch (error) {
+    throw new Error(`the test runner left no report (exit code ${exitCode})`, { cause: error })
+  }
+  // A file that does not even load has no failed test to count, but it is a failure.
+  const brokenFiles = report.testResults.filter(
+    (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
+  ).length
+  const failed = report.numFailedTests + brokenFiles
+  return {
+    passed: report.numPassedTests,
+    // An error outside every test still makes the runner fail.
+    failed: failed === 0 && exitCode !== 0 ? 1 : failed,
+    skipped: report.numPendingTests + report.numTodoTests,
+  }
+}
+
+function add(left: Totals, right: Totals): Totals {
+  return {
+    passed: left.passed + right.passed,
+    failed: left.failed + right.failed,
+    skipped: left.skipped + right.skipped,
+  }
+}
+
+function describe(totals: Totals): string {
+  const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : ''
+  return `${totals.passed} passed, ${totals.failed} failed${skipped}`
+}
+
+function heading(tier: Tier): void {
+  process.stdout.write(`\n── ${tier} ${'─'.repeat(Math.max(0, 60 - tier.length))}\n`)
+}
+
+function capture(file: string, args: readonly string[]): Promise<{ code: number; output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { cwd: REPOSITORY, stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    const collect = (chunk: Buffer) => {
+      output += chunk.toString()
+    }
+    child.stdout.on('data', collect)
+    child.stderr.on('data', collect)
+    child.once('error', reject)
+    child.once('close', (code) => resolve({ code: code ?? 1, output }))
+  })
+}
+
+function inherit(
+  file: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const env = { ...process.env, ...environment }
+    const child = spawn(file, args, { cwd: REPOSITORY, stdio: ['ignore', 'inherit', 'inherit'], env })
+    child.once('error', reject)
+    child.once('close', (code) => resolve(code ?? 1))
+  })
+}
