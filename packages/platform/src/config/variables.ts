@@ -87,6 +87,12 @@ export const VARIABLES = {
     null,
     'Where the other regions listen for links. Without it this process runs alone.',
   ),
+  regionAddresses: variable(
+    'REGION_ADDRESSES',
+    kinds.peers(),
+    null,
+    'Where the front door finds the regions, in the order it prefers them.',
+  ),
   linkKey: variable(
     'LINK_KEY',
     kinds.key256(),
