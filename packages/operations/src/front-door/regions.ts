@@ -18,13 +18,16 @@ export type RegionHealth = Peer & {
 export type Choice = { readonly region: string | null; readonly strict: boolean }
 
 const CHECK_INTERVAL_MS = 400
+/** A lost region is asked more often, so that it is back soon. */
+const CHECK_LOST_INTERVAL_MS = 100
 const CHECK_TIMEOUT_MS = 1_500
 
 export class Regions {
   readonly list: readonly RegionHealth[]
   readonly #logger: Logger
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 2 })
-  readonly #timers: NodeJS.Timeout[] = []
+  readonly #timers = new Map<string, NodeJS.Timeout>()
+  #stopped = false
 
   constructor(addresses: readonly Peer[], logger: Logger) {
     this.#logger = logger
@@ -38,14 +41,12 @@ export class Regions {
   }
 
   start(): void {
-    for (const region of this.list) {
-      void this.#check(region)
-      this.#timers.push(setInterval(() => void this.#check(region), CHECK_INTERVAL_MS))
-    }
+    for (const region of this.list) void this.#check(region)
   }
 
   stop(): void {
-    for (const timer of this.#timers) clearInterval(timer)
+    this.#stopped = true
+    for (const timer of this.#timers.values()) clearTimeout(timer)
     this.#agent.destroy()
   }
 
@@ -68,7 +69,13 @@ export class Regions {
 
   async #check(region: RegionHealth): Promise<void> {
     const reason = await ask(region, this.#agent)
+    if (this.#stopped) return
     this.#set(region, reason === '', reason)
+    const wait_ms = region.healthy ? CHECK_INTERVAL_MS : CHECK_LOST_INTERVAL_MS
+    this.#timers.set(
+      region.region,
+      setTimeout(() => void this.#check(region), wait_ms),
+    )
   }
 
   #set(region: RegionHealth, healthy: boolean, reason: string): void {
