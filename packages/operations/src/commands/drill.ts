@@ -1,7 +1,9 @@
 // `wintrades drill`: carries out a drill, prints its timeline and what was checked, and fails unless every promise held.
 
+import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { DrillResult } from '../drill/report.ts'
+import { inRepository } from '../repository.ts'
 
 const HELP = `
 Drills:
@@ -18,7 +20,7 @@ const DRILLS = { 'region-loss': 'kill', 'region-stall': 'stall', 'hand-over': 'h
 type DrillName = keyof typeof DRILLS
 
 type Options = {
-  readonly data: string
+  readonly data?: string
   readonly private: boolean
   readonly seconds: number
   readonly rate: number
@@ -36,8 +38,13 @@ export function drillCommand(): Command {
     .option('--rate <number>', 'commands a second, over all clients', positive, 600)
     .option('--clients <number>', 'how many clients, spread over the regions', positive, 6)
     .option('--times <number>', 'how often to repeat the drill', positive, 1)
-    .addOption(new Option('--seed <number>', 'repeat the intentions of a drill, and its choice of shard').argParser(positive))
-    .option('--data <directory>', 'data directory of the running platform', process.env['DATA_DIRECTORY'] ?? './data')
+    .addOption(
+      new Option('--seed <number>', 'repeat the intentions of a drill, and its choice of shard').argParser(positive),
+    )
+    .option(
+      '--data <directory>',
+      'data directory of the platform (default: DATA_DIRECTORY, else data beside this program)',
+    )
     .option('--private', 'use a private platform even if one runs', false)
     .option('--json', 'print figures as JSON', false)
     .addHelpText('after', HELP)
@@ -60,7 +67,7 @@ async function run(name: DrillName, options: Options): Promise<boolean> {
     say(`drill ${name}, seed ${seed}${options.times > 1 ? ` (${i + 1} of ${options.times})` : ''}`)
     const result = await runDrill({
       fault: DRILLS[name],
-      dataDirectory: options.data,
+      dataDirectory: resolve(options.data ?? (process.env['DATA_DIRECTORY'] || inRepository('data'))),
       private: options.private,
       seconds: options.seconds,
       rate: options.rate,

@@ -18,6 +18,7 @@ export type DrillResult = {
   readonly figures: readonly Figure[]
   /** Promises of the drill itself, beyond those of the history: a limit of time, a process that came back. */
   readonly conditions: readonly { readonly text: string; readonly passed: boolean }[]
+  readonly timeline: readonly { readonly at_ms: number; readonly text: string }[]
 }
 
 export function renderVerdict(verdict: Verdict): string {

@@ -1,0 +1,227 @@
+// The drills that take a shard's leader away while clients trade: `region-loss` kills its process, `region-stall` freezes it until
+// it is no longer the leader and lets it go on, `hand-over` moves the shard as an operator would. Then every promise is checked.
+
+import { performance } from 'node:perf_hooks'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { AccountId, Markets, ShardIndex } from '@wintrades/domain'
+import { checkHistory } from './checker.ts'
+import { type Customer, openCustomers } from './customers.ts'
+import { collectReplicas, JournalFollower } from './evidence.ts'
+import type { History, Sending } from './history.ts'
+import { LoadClient } from './load.ts'
+import { Population, seededRandom } from './population.ts'
+import { checkFigures, type DrillResult, type Figure } from './report.ts'
+import type { Target } from './target.ts'
+import { findLeader, healthOrNull, newTimeline, type Timeline, until, watchLeaders } from './watch.ts'
+
+export type Fault = 'kill' | 'stall' | 'hand-over'
+
+export type DrillOptions = {
+  readonly target: Target
+  readonly markets: Markets
+  readonly fault: Fault
+  /** How long clients trade. */
+  readonly seconds: number
+  readonly seed: number
+  /** Commands a second, over all clients. */
+  readonly rate: number
+  readonly clients: number
+  /** Moves a shard to another region, for `hand-over`. */
+  readonly handOver: (shard: string, from: string, to: string) => Promise<void>
+  /** Hears each line of the timeline as it happens. */
+  readonly say: (line: string) => void
+  readonly signal: AbortSignal
+}
+
+/** What each fault may cost: the longest time without acknowledgements of the shard whose leader was taken, seconds. */
+const SILENCE_SECONDS_MAX: Readonly<Record<Fault, number>> = { kill: 2, stall: 5, 'hand-over': 0.3 }
+const NAMES: Readonly<Record<Fault, string>> = { kill: 'region_loss', stall: 'region_stall', 'hand-over': 'hand_over' }
+const STALL_MS = 6_000
+const SETTLE_TIMEOUT_MS = 30_000
+const RECOVERY_TIMEOUT_MS = 30_000
+
+/** Runs one drill against a platform that is up. Throws when the drill itself cannot be carried out. */
+export async function runLeaderDrill(options: DrillOptions): Promise<DrillResult> {
+  const drill = new LeaderDrill(options)
+  try {
+    return await drill.run()
+  } finally {
+    drill.close()
+  }
+}
+
+class LeaderDrill {
+  readonly #options: DrillOptions
+  readonly #timeline: Timeline
+  readonly #sendings: Sending[] = []
+  readonly #start_ms = performance.now()
+  readonly #watching = new AbortController()
+  #customers: readonly Customer[] = []
+  #followers: readonly JournalFollower[] = []
+
+  constructor(options: DrillOptions) {
+    this.#options = options
+    this.#timeline = newTimeline(
+      () => this.#now_ms(),
+      (line) => options.say(line),
+    )
+  }
+
+  close(): void {
+    this.#watching.abort()
+    for (const customer of this.#customers) customer.close()
+    for (const follower of this.#followers) follower.close()
+  }
+
+  async run(): Promise<DrillResult> {
+    const { target, markets, seconds, signal } = this.#options
+    const before = await this.#waitUntilWhole()
+    this.#followers = await Promise.all(
+      markets.shards.map((shard) => JournalFollower.open(target.dataDirectory, shard)),
+    )
+    this.#customers = await openCustomers(this.#options)
+    this.#timeline.note(`${this.#customers.length} clients trade in ${before} regions`)
+    const names = markets.shards.map((shard) => shard.name)
+    const watched = watchLeaders(target, this.#timeline, names, this.#watching.signal)
+    const followed = this.#followers.map((follower) => follower.follow(this.#watching.signal))
+
+    const load = new AbortController()
+    const giveUp = new AbortController()
+    const trading = this.#trade(AbortSignal.any([load.signal, signal]), giveUp.signal)
+    await pause(seconds * 400, undefined, { signal })
+    const shard = markets.shards[this.#options.seed % markets.shards.length]
+    if (shard === undefined) throw new RangeError('the venue has no shards')
+    const faultAt_ms = await this.#makeFault(shard.index, shard.name)
+    await pause(seconds * 600, undefined, { signal })
+    load.abort()
+    const patience = setTimeout(() => giveUp.abort(), SETTLE_TIMEOUT_MS)
+    await trading
+    clearTimeout(patience)
+    this.#timeline.note('clients have stopped, and asked again for every unknown')
+    const after = await this.#waitUntilWhole()
+    const readings = (await Promise.all(this.#customers.map((customer) => customer.settle()))).flat()
+    const replicas = await collectReplicas(target)
+    this.#watching.abort()
+    await Promise.all([watched, ...followed])
+    const shards = await Promise.all(this.#followers.map((follower) => follower.finish(replicas)))
+    const history: History = {
+      sendings: this.#sendings,
+      shards,
+      replicas,
+      readings,
+      ownAccounts: this.#customers.map((customer) => customer.account),
+      venuePaysIn: true,
+      faultAt_ms,
+    }
+    return this.#judge(history, shard.index, after === before)
+  }
+
+  #now_ms(): number {
+    return performance.now() - this.#start_ms
+  }
+
+  async #trade(stop: AbortSignal, giveUp: AbortSignal): Promise<void> {
+    const { markets, seed, rate } = this.#options
+    const clients = this.#customers.map(
+      (customer, i) =>
+        new LoadClient({
+          name: `d${customer.account as AccountId}`,
+          account: customer.account,
+          connections: customer.connections,
+          population: new Population(markets, seededRandom(seed * 1_000 + i)),
+          rate: rate / this.#customers.length,
+          now_ms: () => this.#now_ms(),
+          record: (sending) => this.#sendings.push(sending),
+        }),
+    )
+    await Promise.all(clients.map((client) => client.run(stop, giveUp)))
+  }
+
+  /** Waits until every region answers and knows a leader for every shard; returns how many regions there are. */
+  async #waitUntilWhole(): Promise<number> {
+    const { target, markets } = this.#options
+    const regions = new Set(markets.shards.flatMap((shard) => shard.regions)).size
+    const whole = await until(async () => {
+      const processes = target.regions()
+      if (processes.length < regions) return null
+      const views = await Promise.all(processes.map((one) => healthOrNull(target, one)))
+      const ready = views.every((shards) => shards !== null && shards.every((one) => one.leader !== null))
+      return ready ? processes.length : null
+    }, RECOVERY_TIMEOUT_MS)
+    if (whole === null) throw new Error(`not every region serves every shard after ${RECOVERY_TIMEOUT_MS / 1_000} s`)
+    return whole
+  }
+
+  async #makeFault(shard: ShardIndex, name: string): Promise<number> {
+    const { target, fault } = this.#options
+    const leader = await findLeader(target, shard)
+    if (leader === null) throw new Error(`nobody leads ${name}`)
+    const { process: victim, health } = leader
+    const at_ms = this.#now_ms()
+    if (fault === 'kill') {
+      process.kill(victim.pid, 'SIGKILL')
+      this.#timeline.note(`kill -9 ${victim.pid}: ${victim.region}, leader of ${name} in epoch ${health.epoch}`)
+    } else if (fault === 'stall') {
+      process.kill(victim.pid, 'SIGSTOP')
+      this.#timeline.note(`stopped ${victim.pid}: ${victim.region}, leader of ${name} in epoch ${health.epoch}`)
+      await pause(STALL_MS)
+      process.kill(victim.pid, 'SIGCONT')
+      this.#timeline.note(`${victim.region} goes on, not knowing that it was replaced`)
+    } else {
+      const to = target.regions().find((one) => one.region !== victim.region)
+      if (to === undefined) throw new Error('there is no other region')
+      this.#timeline.note(`hand-over of ${name} from ${victim.region} to ${to.region} asked for`)
+      await this.#options.handOver(name, victim.region, to.region)
+      this.#timeline.note(`hand-over of ${name} confirmed`)
+    }
+    return at_ms
+  }
+
+  #judge(history: History, shard: ShardIndex, whole: boolean): DrillResult {
+    const { fault } = this.#options
+    const verdict = checkHistory(history)
+    const silence_seconds = (verdict.silence_ms.byShard.get(shard) ?? 0) / 1_000
+    const limit = SILENCE_SECONDS_MAX[fault]
+    const unsettled = unsettledCount(history.sendings)
+    const conditions = [
+      {
+        text: `acknowledgements again within ${limit} s: ${silence_seconds.toFixed(3)} s`,
+        passed: silence_seconds <= limit,
+      },
+      { text: 'every region serves every shard again', passed: whole },
+      { text: 'every unknown was settled by asking again', passed: unsettled === 0 },
+      { text: 'clients were acknowledged', passed: verdict.counts.acknowledged > 0 },
+    ]
+    const prefix = NAMES[fault]
+    const figure = (name: string, value: number, unit: string, reference: number | null): Figure => ({
+      name: `${prefix}.${name}`,
+      value,
+      unit,
+      reference,
+    })
+    return {
+      passed: verdict.passed && conditions.every((one) => one.passed),
+      verdict,
+      conditions,
+      timeline: this.#timeline.entries,
+      figures: [
+        figure('silence_of_shard', silence_seconds, 's', limit),
+        figure('silence_overall', verdict.silence_ms.overall / 1_000, 's', null),
+        figure('acknowledged', verdict.counts.acknowledged, 'commands', null),
+        figure('unknown_sendings', verdict.counts.unknown, 'commands', null),
+        figure('unsettled', unsettled, 'commands', 0),
+        ...checkFigures(prefix, verdict),
+      ],
+    }
+  }
+}
+
+/** Commands whose every answer was `unknown`. */
+function unsettledCount(sendings: readonly Sending[]): number {
+  const settled = new Map<string, boolean>()
+  for (const { shard, account, clientId, answer } of sendings) {
+    const key = `${shard}:${account}/${clientId}`
+    settled.set(key, (settled.get(key) ?? false) || answer.outcome !== 'unknown')
+  }
+  return [...settled.values()].filter((one) => !one).length
+}

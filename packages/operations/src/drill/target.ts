@@ -1,0 +1,84 @@
+// The platform a drill works against: the one that runs on a data directory (`./wintrades up`), or a private one on free ports with
+// a data directory of its own, which is stopped and removed at the end.
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { readRunningStatus, startPlatform } from '../supervisor/index.ts'
+
+export type RegionProcess = {
+  readonly name: string
+  readonly region: string
+  readonly pid: number
+  readonly httpPort: number
+}
+
+/** One shard as a region's process sees it (`GET /health/region`). */
+export type ShardHealth = {
+  readonly shard: number
+  readonly leader: string | null
+  readonly epoch: number
+  readonly seq: number
+  readonly fault: string | null
+  readonly stateHash: string | null
+}
+
+export type Target = {
+  readonly baseUrl: string
+  readonly dataDirectory: string
+  /** The region processes that run now. */
+  regions(): readonly RegionProcess[]
+  /** What one process knows of every shard; with `hash` it computes its state hashes. Throws when it does not answer. */
+  health(process: RegionProcess, hash: boolean): Promise<readonly ShardHealth[]>
+  close(): Promise<void>
+}
+
+const REQUEST_TIMEOUT_MS = 5_000
+
+/** The platform that runs on the data directory; null: none does. */
+export function attach(dataDirectory: string): Target | null {
+  const status = readRunningStatus(dataDirectory)
+  if (status === null) return null
+  return target(`http://localhost:${status.frontDoor.port}`, dataDirectory, async () => {})
+}
+
+/** Starts a platform of the drill's own in a new temporary directory. */
+export async function startPrivate(say: (line: string) => void, signal: AbortSignal): Promise<Target> {
+  const dataDirectory = await mkdtemp(join(tmpdir(), 'wintrades-drill-'))
+  const platform = await startPlatform({
+    dataDirectory,
+    signal,
+    onEvent: (event) => {
+      if (event.fault) say(`  ${event.process}: ${event.message}`)
+    },
+  })
+  return target(platform.baseUrl, dataDirectory, async () => {
+    await platform.stop()
+    await rm(dataDirectory, { recursive: true, force: true })
+  })
+}
+
+function target(baseUrl: string, dataDirectory: string, close: () => Promise<void>): Target {
+  return { baseUrl, dataDirectory, regions: () => readRegions(dataDirectory), health: readHealth, close }
+}
+
+function readRegions(dataDirectory: string): readonly RegionProcess[] {
+  return (readRunningStatus(dataDirectory)?.processes ?? []).flatMap(({ name, region, pid, httpPort }) =>
+    region === null || pid === null || httpPort === null ? [] : [{ name, region, pid, httpPort }],
+  )
+}
+
+async function readHealth(process: RegionProcess, hash: boolean): Promise<readonly ShardHealth[]> {
+  const url = `http://127.0.0.1:${process.httpPort}/health/region${hash ? '?hash=1' : ''}`
+  const response = await fetch(url, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) })
+  const body = (await response.json()) as { shards?: readonly Partial<ShardHealth>[] }
+  if (body.shards === undefined) throw new TypeError(`${url} answers ${response.status} without shards`)
+  return body.shards.map((one) => ({
+    shard: Number(one.shard),
+    leader: one.leader ?? null,
+    epoch: Number(one.epoch),
+    seq: Number(one.seq),
+    fault: one.fault ?? null,
+    stateHash: one.stateHash ?? null,
+  }))
+}
