@@ -1,5 +1,9 @@
 // Market data from committed batches: live (depth, trades, candles, tickers, account events), history, and feeds from outside.
 
+export * from './history/reader.ts'
+export { HISTORY_SCHEMA_VERSION, HistorySchemaError, PostingKind } from './history/schema.ts'
+export { historyPath } from './history/store.ts'
+export { HistoryWriter, type HistoryWriterFigures, type HistoryWriterOptions } from './history/writer.ts'
 export * from './json.ts'
 export * from './live/account-feed.ts'
 export * from './live/candles.ts'

@@ -1,0 +1,209 @@
+// Every question that the gateway asks the history, as typed queries for SQLite and MySQL. Each is served by an index (a test shows it),
+// reads at most its limit, and goes on by key: "after this row", never "skip n rows".
+
+import type { AccountId, InstrumentId, OrderId, ShardIndex } from '@wintrades/domain'
+import type { Kysely } from 'kysely'
+import { OrderStatus } from '../order-status.ts'
+import type { HistoryDatabase } from './schema.ts'
+
+/** A place in an account's events, for going on after it (towards the past). */
+export type EventKey = { readonly seq: number; readonly idx: number; readonly part: number }
+
+/** Before the first page: every event is before it. */
+export const NEWEST: EventKey = { seq: Number.MAX_SAFE_INTEGER, idx: 0, part: 0 }
+
+type Database = Kysely<HistoryDatabase>
+
+export function orderById(database: Database, order: OrderId) {
+  return database.selectFrom('orders').selectAll().where('order_id', '=', order).compile()
+}
+
+/** The newest order of that client order id: an id may be used again once the engine has forgotten it. */
+export function orderByClientId(database: Database, account: AccountId, clientOrderId: string) {
+  return database
+    .selectFrom('orders')
+    .selectAll()
+    .where('account', '=', account)
+    .where('client_order_id', '=', clientOrderId)
+    .orderBy('order_id', 'desc')
+    .limit(1)
+    .compile()
+}
+
+export function closedOrders(
+  database: Database,
+  account: AccountId,
+  instrument: InstrumentId | null,
+  before: number,
+  limit: number,
+) {
+  let query = database.selectFrom('orders').selectAll().where('account', '=', account).where('order_id', '<', before)
+  if (instrument !== null) query = query.where('instrument', '=', instrument)
+  return query.where('status', '>=', OrderStatus.filled).orderBy('order_id', 'desc').limit(limit).compile()
+}
+
+export function executionsOfAccount(
+  database: Database,
+  account: AccountId,
+  shard: ShardIndex,
+  instrument: InstrumentId | null,
+  before: EventKey,
+  limit: number,
+) {
+  let query = database.selectFrom('executions').selectAll().where('account', '=', account)
+  // Without an instrument the primary key has the order; with one, the index that begins with both has.
+  query = instrument === null ? query.where('shard', '=', shard) : query.where('instrument', '=', instrument)
+  return query
+    .where('seq', '<=', before.seq)
+    .where(({ eb, or, and }) =>
+      or([
+        eb('seq', '<', before.seq),
+        eb('idx', '<', before.idx),
+        and([eb('idx', '=', before.idx), eb('taker', '<', before.part)]),
+      ]),
+    )
+    .orderBy('seq', 'desc')
+    .orderBy('idx', 'desc')
+    .orderBy('taker', 'desc')
+    .limit(limit)
+    .compile()
+}
+
+/** Oldest first. */
+export function executionsOfOrder(database: Database, order: OrderId, limit: number) {
+  return database
+    .selectFrom('executions')
+    .selectAll()
+    .where('order_id', '=', order)
+    .orderBy('seq')
+    .orderBy('idx')
+    .limit(limit)
+    .compile()
+}
+
+export function postingsOfAccount(
+  database: Database,
+  account: AccountId,
+  shard: ShardIndex,
+  before: EventKey,
+  limit: number,
+) {
+  return database
+    .selectFrom('postings')
+    .selectAll()
+    .where('account', '=', account)
+    .where('shard', '=', shard)
+    .where('seq', '<=', before.seq)
+    .where(({ eb, or, and }) =>
+      or([
+        eb('seq', '<', before.seq),
+        eb('idx', '<', before.idx),
+        and([eb('idx', '=', before.idx), eb('leg', '<', before.part)]),
+      ]),
+    )
+    .orderBy('seq', 'desc')
+    .orderBy('idx', 'desc')
+    .orderBy('leg', 'desc')
+    .limit(limit)
+    .compile()
+}
+
+export function fundsOfAccount(
+  database: Database,
+  account: AccountId,
+  shard: ShardIndex,
+  before: EventKey,
+  limit: number,
+) {
+  return database
+    .selectFrom('funds')
+    .selectAll()
+    .where('account', '=', account)
+    .where('shard', '=', shard)
+    .where('seq', '<=', before.seq)
+    .where(({ eb, or }) => or([eb('seq', '<', before.seq), eb('idx', '<', before.idx)]))
+    .orderBy('seq', 'desc')
+    .orderBy('idx', 'desc')
+    .limit(limit)
+    .compile()
+}
+
+export function fundsByTransferId(database: Database, account: AccountId, transferId: string, limit: number) {
+  return database
+    .selectFrom('funds')
+    .selectAll()
+    .where('account', '=', account)
+    .where('transfer_id', '=', transferId)
+    .orderBy('seq', 'desc')
+    .limit(limit)
+    .compile()
+}
+
+export function rejectsOfAccount(
+  database: Database,
+  account: AccountId,
+  shard: ShardIndex,
+  before: EventKey,
+  limit: number,
+) {
+  return database
+    .selectFrom('rejects')
+    .selectAll()
+    .where('account', '=', account)
+    .where('shard', '=', shard)
+    .where('seq', '<=', before.seq)
+    .where(({ eb, or }) => or([eb('seq', '<', before.seq), eb('idx', '<', before.idx)]))
+    .orderBy('seq', 'desc')
+    .orderBy('idx', 'desc')
+    .limit(limit)
+    .compile()
+}
+
+/** The newest `limit` candles with `from ≤ open_time < to`, newest first. */
+export function candlesOf(
+  database: Database,
+  instrument: InstrumentId,
+  interval_seconds: number,
+  from: number,
+  to: number,
+  limit: number,
+) {
+  return database
+    .selectFrom('candles')
+    .selectAll()
+    .where('instrument', '=', instrument)
+    .where('interval_seconds', '=', interval_seconds)
+    .where('open_time', '>=', from)
+    .where('open_time', '<', to)
+    .orderBy('open_time', 'desc')
+    .limit(limit)
+    .compile()
+}
+
+/** Oldest first. */
+export function tradesOf(database: Database, instrument: InstrumentId, first: number, last: number, limit: number) {
+  return database
+    .selectFrom('trades')
+    .selectAll()
+    .where('instrument', '=', instrument)
+    .where('trade_number', '>=', first)
+    .where('trade_number', '<=', last)
+    .orderBy('trade_number')
+    .limit(limit)
+    .compile()
+}
+
+/** Newest first. */
+export function lastTradesOf(database: Database, instrument: InstrumentId, limit: number) {
+  return database
+    .selectFrom('trades')
+    .selectAll()
+    .where('instrument', '=', instrument)
+    .orderBy('trade_number', 'desc')
+    .limit(limit)
+    .compile()
+}
+
+export function progressOf(database: Database, shard: ShardIndex) {
+  return database.selectFrom('progress').selectAll().where('shard', '=', shard).compile()
+}

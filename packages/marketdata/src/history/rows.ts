@@ -1,0 +1,386 @@
+// From committed batches to history rows: pure, and the same history however the batches are divided into transactions. What one
+// transaction does to an order becomes one row, or one change of a row. Storing is the writer's.
+
+import {
+  assert,
+  COMMAND_REJECTED,
+  CommandType,
+  type DoneReason,
+  EVENT,
+  EVENT_SLOTS,
+  EventType,
+  FUNDS_MOVED,
+  type Instrument,
+  type InstrumentId,
+  type Markets,
+  type NewOrder,
+  ORDER_ACCEPTED,
+  ORDER_DONE,
+  ORDER_REDUCED,
+  ORDER_REPLACED,
+  type Price,
+  readBatchHeader,
+  Side,
+  type Timestamp,
+  TRADE,
+} from '@wintrades/domain'
+import { CommandCursor } from '../command-cursor.ts'
+import { CANDLE_INTERVALS, CandleSeries } from '../live/candles.ts'
+import { doneStatus, OrderStatus } from '../order-status.ts'
+import {
+  ACCOUNT_IN_FLIGHT,
+  ACCOUNT_OUTSIDE,
+  type ExecutionsTable,
+  type FundsTable,
+  type OrdersTable,
+  PostingKind,
+  type PostingsTable,
+  type RejectsTable,
+  type TradesTable,
+} from './schema.ts'
+
+/** What happened to an order that was stored earlier; null: that column stays. */
+export type OrderChangeRow = {
+  readonly order_id: number
+  status: number | null
+  done_reason: number | null
+  price: number | null
+  quantity: number | null
+  cum_qty: number | null
+  cum_quote: number | null
+  leaves_qty: number | null
+  updated_at: number
+  updated_seq: number
+}
+
+/** Account that collects the fees. */
+const ACCOUNT_FEES = 0
+/** A transaction's candles are bounded by its trades. */
+const CANDLES_MAX = 2 ** 24
+
+type Batch = { readonly shard: number; readonly seq: number; readonly timestamp: number }
+
+export class HistoryRows {
+  readonly orders = new Map<number, OrdersTable>()
+  readonly orderChanges = new Map<number, OrderChangeRow>()
+  readonly executions: ExecutionsTable[] = []
+  readonly trades: TradesTable[] = []
+  readonly postings: PostingsTable[] = []
+  readonly funds: FundsTable[] = []
+  readonly rejects: RejectsTable[] = []
+  /** By instrument, one series per interval; only what these batches traded. */
+  readonly candles = new Map<InstrumentId, readonly CandleSeries[]>()
+  readonly #instruments = new Map<number, Instrument>()
+  readonly #commands = new CommandCursor()
+  #batch: Batch = { shard: 0, seq: 0, timestamp: 0 }
+
+  constructor(markets: Markets) {
+    for (const instrument of markets.instruments) this.#instruments.set(instrument.id, instrument)
+  }
+
+  clear(): void {
+    this.orders.clear()
+    this.orderChanges.clear()
+    this.executions.length = 0
+    this.trades.length = 0
+    this.postings.length = 0
+    this.funds.length = 0
+    this.rejects.length = 0
+    this.candles.clear()
+  }
+
+  /** Adds what a batch (that `checkBatch` has passed) and its events say. */
+  take(bytes: Uint8Array, events: Float64Array): void {
+    this.#batch = readBatchHeader(bytes)
+    this.#commands.reset(bytes)
+    for (let offset = 0, index = 0; offset < events.length; index++) {
+      const type = events[offset] as EventType
+      this.#event(type, events, offset, index)
+      const slots = EVENT_SLOTS[type] ?? 0
+      assert(slots > 0, `event type ${type} unknown`)
+      offset += slots
+    }
+  }
+
+  #event(type: EventType, events: Float64Array, offset: number, index: number): void {
+    switch (type) {
+      case EventType.order_accepted:
+        this.#accepted(events, offset)
+        break
+      case EventType.command_rejected:
+        this.#rejected(events, offset, index)
+        break
+      case EventType.trade:
+        this.#trade(events, offset, index)
+        break
+      case EventType.order_done:
+        this.#done(events, offset)
+        break
+      case EventType.order_replaced: {
+        const change = this.#changeOf(slot(events, offset, ORDER_REPLACED.order))
+        change.price = slot(events, offset, ORDER_REPLACED.price)
+        change.quantity = slot(events, offset, ORDER_REPLACED.quantity)
+        change.leaves_qty = slot(events, offset, ORDER_REPLACED.leavesQty)
+        break
+      }
+      case EventType.order_reduced: {
+        const change = this.#changeOf(slot(events, offset, ORDER_REDUCED.order))
+        change.quantity = slot(events, offset, ORDER_REDUCED.quantity)
+        change.leaves_qty = slot(events, offset, ORDER_REDUCED.leavesQty)
+        break
+      }
+      case EventType.funds_moved:
+        this.#fundsMoved(events, offset, index)
+        break
+      default:
+        break
+    }
+  }
+
+  #accepted(events: Float64Array, offset: number): void {
+    const order = this.#newOrder(events, offset)
+    const row = this.#orderRow(slot(events, offset, ORDER_ACCEPTED.order), order)
+    // What the engine made of the command counts, where the two differ.
+    row.price = slot(events, offset, ORDER_ACCEPTED.price)
+    row.quantity = slot(events, offset, ORDER_ACCEPTED.quantity)
+    row.leaves_qty = row.quantity
+    this.orders.set(row.order_id, row)
+  }
+
+  #rejected(events: Float64Array, offset: number, index: number): void {
+    const reject_code = slot(events, offset, COMMAND_REJECTED.code)
+    const reject_limit = slot(events, offset, COMMAND_REJECTED.limit)
+    const reject_value = slot(events, offset, COMMAND_REJECTED.value)
+    const order_id = slot(events, offset, COMMAND_REJECTED.order)
+    const command_type = slot(events, offset, COMMAND_REJECTED.commandType)
+    if (command_type === CommandType.new_order) {
+      const row = this.#orderRow(order_id, this.#newOrder(events, offset))
+      this.orders.set(order_id, { ...row, status: OrderStatus.rejected, reject_code, reject_limit, reject_value })
+      return
+    }
+    const { shard, seq, timestamp } = this.#batch
+    this.rejects.push({
+      shard,
+      seq,
+      idx: index,
+      account: slot(events, offset, EVENT.account),
+      command_type,
+      order_id,
+      client_id: this.#clientId(slot(events, offset, EVENT.command)),
+      reject_code,
+      reject_limit,
+      reject_value,
+      timestamp,
+    })
+  }
+
+  #trade(events: Float64Array, offset: number, index: number): void {
+    const { shard, seq, timestamp } = this.#batch
+    const instrument = slot(events, offset, EVENT.subject)
+    const trade_number = slot(events, offset, TRADE.tradeNumber)
+    const price = slot(events, offset, TRADE.price)
+    const quantity = slot(events, offset, TRADE.quantity)
+    const notional = slot(events, offset, TRADE.notional)
+    const takerSide = slot(events, offset, TRADE.takerSide)
+    const taker = {
+      account: slot(events, offset, EVENT.account),
+      order_id: slot(events, offset, TRADE.takerOrder),
+      side: takerSide,
+      fee: slot(events, offset, TRADE.takerFee),
+    }
+    const maker = {
+      account: slot(events, offset, TRADE.makerAccount),
+      order_id: slot(events, offset, TRADE.makerOrder),
+      side: takerSide === Side.buy ? Side.sell : Side.buy,
+      fee: slot(events, offset, TRADE.makerFee),
+    }
+    const event = { shard, seq, idx: index, instrument, trade_number, price, quantity, notional, timestamp }
+    this.executions.push({ ...event, ...taker, taker: 1 }, { ...event, ...maker, taker: 0 })
+    this.trades.push({
+      instrument,
+      trade_number,
+      seq,
+      idx: index,
+      price,
+      quantity,
+      taker_side: takerSide,
+      notional,
+      timestamp,
+    })
+    const ofTaker = this.#changeOf(taker.order_id)
+    ofTaker.status = OrderStatus.partially_filled
+    ofTaker.cum_qty = slot(events, offset, TRADE.takerCumQty)
+    ofTaker.cum_quote = slot(events, offset, TRADE.takerCumQuote)
+    ofTaker.leaves_qty = slot(events, offset, TRADE.takerLeavesQty)
+    const ofMaker = this.#changeOf(maker.order_id)
+    ofMaker.status = OrderStatus.partially_filled
+    ofMaker.cum_qty = slot(events, offset, TRADE.makerCumQty)
+    ofMaker.cum_quote = slot(events, offset, TRADE.makerCumQuote)
+    ofMaker.leaves_qty = slot(events, offset, TRADE.makerLeavesQty)
+    const [buyer, seller] = takerSide === Side.buy ? [taker, maker] : [maker, taker]
+    this.#postTrade(this.#instrument(instrument), index, quantity, notional, buyer, seller)
+    for (const series of this.#candlesOf(instrument as InstrumentId)) {
+      series.add(timestamp as Timestamp, price as Price, quantity, notional, trade_number)
+    }
+  }
+
+  #postTrade(
+    instrument: Instrument,
+    index: number,
+    quantity: number,
+    notional: number,
+    buyer: { readonly account: number; readonly fee: number },
+    seller: { readonly account: number; readonly fee: number },
+  ): void {
+    const units = quantity * instrument.definition.baseUnitsPerLot
+    const base = instrument.base.id
+    const quote = instrument.quote.id
+    this.#post(buyer.account, index, 0, base, units, PostingKind.trade)
+    this.#post(seller.account, index, 1, base, -units, PostingKind.trade)
+    this.#post(buyer.account, index, 2, quote, -notional - buyer.fee, PostingKind.trade)
+    this.#post(seller.account, index, 3, quote, notional - seller.fee, PostingKind.trade)
+    const fees = buyer.fee + seller.fee
+    if (fees !== 0) this.#post(ACCOUNT_FEES, index, 4, quote, fees, PostingKind.fee)
+  }
+
+  #post(account: number, idx: number, leg: number, asset: number, amount: number, kind: PostingKind): void {
+    const { shard, seq, timestamp } = this.#batch
+    this.postings.push({ account, shard, seq, idx, leg, asset, amount, kind, timestamp })
+  }
+
+  #done(events: Float64Array, offset: number): void {
+    const reason = slot(events, offset, ORDER_DONE.reason) as DoneReason
+    const change = this.#changeOf(slot(events, offset, ORDER_DONE.order))
+    change.status = doneStatus(reason)
+    change.done_reason = reason
+    change.cum_qty = slot(events, offset, ORDER_DONE.cumQty)
+    change.cum_quote = slot(events, offset, ORDER_DONE.cumQuote)
+    change.leaves_qty = 0
+  }
+
+  #fundsMoved(events: Float64Array, offset: number, index: number): void {
+    const { shard, seq, timestamp } = this.#batch
+    const account = slot(events, offset, EVENT.account)
+    const asset = slot(events, offset, EVENT.subject)
+    const kind = slot(events, offset, FUNDS_MOVED.kind)
+    const amount = slot(events, offset, FUNDS_MOVED.amount)
+    this.funds.push({
+      shard,
+      seq,
+      idx: index,
+      account,
+      kind,
+      asset,
+      amount,
+      other_shard: slot(events, offset, FUNDS_MOVED.otherShard),
+      transfer_number: slot(events, offset, FUNDS_MOVED.transferNumber),
+      movement: slot(events, offset, FUNDS_MOVED.movement),
+      transfer_id: this.#clientId(slot(events, offset, EVENT.command)),
+      timestamp,
+    })
+    const movement = MOVEMENTS[kind]
+    assert(movement !== undefined, `funds movement of kind ${kind} unknown`)
+    this.#post(account, index, 0, asset, amount * movement.sign, movement.kind)
+    this.#post(movement.other, index, 1, asset, -amount * movement.sign, movement.kind)
+  }
+
+  /** The row of an order if it is new in this transaction, else the change of the stored one; stamped with this batch. */
+  #changeOf(order_id: number): OrdersTable | OrderChangeRow {
+    const { seq, timestamp } = this.#batch
+    let change: OrdersTable | OrderChangeRow | undefined = this.orders.get(order_id) ?? this.orderChanges.get(order_id)
+    if (change === undefined) {
+      change = {
+        order_id,
+        status: null,
+        done_reason: null,
+        price: null,
+        quantity: null,
+        cum_qty: null,
+        cum_quote: null,
+        leaves_qty: null,
+        updated_at: timestamp,
+        updated_seq: seq,
+      }
+      this.orderChanges.set(order_id, change)
+    }
+    change.updated_at = timestamp
+    change.updated_seq = seq
+    return change
+  }
+
+  #orderRow(order_id: number, order: NewOrder): OrdersTable {
+    const { seq, timestamp } = this.#batch
+    return {
+      order_id,
+      account: order.account,
+      instrument: order.instrument,
+      client_order_id: order.clientOrderId,
+      side: order.side,
+      order_type: order.orderType,
+      time_in_force: order.timeInForce,
+      self_trade_prevention: order.selfTradePrevention,
+      flags: order.flags,
+      api_key: order.apiKey,
+      price: order.price,
+      quantity: order.quantity,
+      quote_amount: order.quoteAmount,
+      stop_price: order.stopPrice,
+      display_quantity: order.displayQuantity,
+      expire_time: order.expireTime,
+      status: OrderStatus.new,
+      done_reason: null,
+      reject_code: 0,
+      reject_limit: 0,
+      reject_value: 0,
+      cum_qty: 0,
+      cum_quote: 0,
+      leaves_qty: 0,
+      accepted_at: timestamp,
+      updated_at: timestamp,
+      seq,
+      updated_seq: seq,
+    }
+  }
+
+  #newOrder(events: Float64Array, offset: number): NewOrder {
+    const command = this.#commands.decode(slot(events, offset, EVENT.command))
+    assert(command.type === CommandType.new_order, `an order event of a command of type ${command.type}`)
+    return command
+  }
+
+  /** The client order id or transfer id that a command carries, if any. */
+  #clientId(index: number): string {
+    if (index < 0) return ''
+    const command = this.#commands.decode(index)
+    if ('transferId' in command) return command.transferId
+    return 'clientOrderId' in command ? command.clientOrderId : ''
+  }
+
+  #instrument(id: number): Instrument {
+    const instrument = this.#instruments.get(id)
+    assert(instrument !== undefined, `instrument ${id} is not in markets.yml`)
+    return instrument
+  }
+
+  #candlesOf(instrument: InstrumentId): readonly CandleSeries[] {
+    let series = this.candles.get(instrument)
+    if (series === undefined) {
+      series = CANDLE_INTERVALS.map((interval) => new CandleSeries(interval, CANDLES_MAX))
+      this.candles.set(instrument, series)
+    }
+    return series
+  }
+}
+
+const MOVEMENTS: Readonly<
+  Record<number, { readonly sign: 1 | -1; readonly other: number; readonly kind: PostingKind }>
+> = {
+  [CommandType.deposit]: { sign: 1, other: ACCOUNT_OUTSIDE, kind: PostingKind.deposit },
+  [CommandType.withdraw]: { sign: -1, other: ACCOUNT_OUTSIDE, kind: PostingKind.withdrawal },
+  [CommandType.transfer_out]: { sign: -1, other: ACCOUNT_IN_FLIGHT, kind: PostingKind.transfer_out },
+  [CommandType.transfer_in]: { sign: 1, other: ACCOUNT_IN_FLIGHT, kind: PostingKind.transfer_in },
+}
+
+function slot(events: Float64Array, offset: number, at: number): number {
+  return events[offset + at] as number
+}
