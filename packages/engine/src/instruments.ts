@@ -1,0 +1,63 @@
+// An instrument as the engine keeps it: its definition, its phase, its book and the numbers that count its trades and changes.
+
+import type { InstrumentDefinition, Phase } from '@wintrades/domain'
+import { product, shareCeil } from './exact.ts'
+import { type FillBuffer, OrderBook } from './order-book.ts'
+import type { OrderStore } from './order-store.ts'
+import type { LevelStore } from './price-levels.ts'
+
+export class Instrument {
+  definition: InstrumentDefinition
+  readonly id: number
+  readonly base: number
+  readonly quote: number
+  readonly baseUnitsPerLot: number
+  readonly quoteUnitsPerTickLot: number
+  makerFee_ppm = 0
+  takerFee_ppm = 0
+  /** What a hold counts with: the larger of the two, for nobody knows which it will be. */
+  holdFee_ppm = 0
+  phase: Phase
+  blocked = false
+  lastPrice = 0
+  tradeNumber = 0
+  bookVersion = 0
+  /** Account 0's balance in the quote asset. */
+  feeBalance = 0
+  readonly book: OrderBook
+
+  constructor(definition: InstrumentDefinition, orders: OrderStore, levels: LevelStore, fills: FillBuffer) {
+    this.definition = definition
+    this.id = definition.instrument
+    this.base = definition.base
+    this.quote = definition.quote
+    this.baseUnitsPerLot = definition.baseUnitsPerLot
+    this.quoteUnitsPerTickLot = definition.quoteUnitsPerTickLot
+    this.phase = definition.phase
+    this.book = new OrderBook(orders, levels, fills, definition.instrument)
+    this.redefine(definition)
+  }
+
+  redefine(definition: InstrumentDefinition): void {
+    this.definition = definition
+    this.makerFee_ppm = definition.makerFee_ppm
+    this.takerFee_ppm = definition.takerFee_ppm
+    this.holdFee_ppm = Math.max(definition.makerFee_ppm, definition.takerFee_ppm)
+  }
+
+  /** Price × quantity in the quote asset's smallest units. */
+  notional(price: number, quantity: number): number {
+    return product(price * quantity, this.quoteUnitsPerTickLot)
+  }
+
+  /** What a buy of `quantity` at `price` must hold of the quote asset: the notional, and the larger fee on it rounded up. */
+  buyHold(price: number, quantity: number): number {
+    const notional = this.notional(price, quantity)
+    return notional + shareCeil(notional, this.holdFee_ppm)
+  }
+
+  /** The last trade's price; before the first trade the configured reference; 0: there is neither. */
+  get referencePrice(): number {
+    return this.lastPrice !== 0 ? this.lastPrice : this.definition.referencePrice
+  }
+}

@@ -1,0 +1,123 @@
+// Everything that must agree, checked by walking the whole state from the orders up. For tests, drills and the curious.
+
+import { assert, LIMITS, Side } from '@wintrades/domain'
+import type { Instrument } from './instruments.ts'
+import { SUPPLY_MAX } from './ledger.ts'
+import { ACCOUNT_NEXT, BITS, HOT_SHIFT, NEXT, OWNER, PRICE, QUANTITY, sideOf, WARM_SHIFT } from './order-store.ts'
+import {
+  BASE_BALANCE,
+  OPEN_BUY,
+  OPEN_SELL,
+  POSITION_ACCOUNT,
+  POSITION_INSTRUMENT,
+  POSITION_SHIFT,
+  QUOTE_BALANCE,
+} from './positions.ts'
+import { HEAD, LEVEL_SHIFT } from './price-levels.ts'
+import type { ShardState } from './state.ts'
+
+export function checkInvariants(state: ShardState): void {
+  const needed = new Float64Array(state.ledger.count + 1)
+  const open = new Float64Array((state.positions.count + 1) * 2)
+  let inBooks = 0
+  for (const id of state.instrumentIds) {
+    inBooks += checkBook(state, state.instruments[id] as Instrument, needed, open)
+  }
+  assert(inBooks === state.orders.count, `${inBooks} orders in books, ${state.orders.count} open`)
+  checkAccounts(state)
+  checkMoney(state, needed)
+  for (let slot = 1; slot <= state.positions.count; slot++) {
+    const at = slot << POSITION_SHIFT
+    assert(state.positions.values[at + OPEN_BUY] === open[slot * 2], 'open buys sum up')
+    assert(state.positions.values[at + OPEN_SELL] === open[slot * 2 + 1], 'open sells sum up')
+  }
+}
+
+/** A book is sorted, linked, summed and not crossed; each of its orders is whole. Returns how many it has. */
+function checkBook(state: ShardState, instrument: Instrument, needed: Float64Array, open: Float64Array): number {
+  const { bids, asks } = instrument.book
+  const { hot } = state.orders
+  let count = 0
+  for (const side of [bids, asks]) {
+    side.check()
+    for (let level = side.bestLevel; level !== 0; level = side.levelAfter(level)) {
+      const price = state.levels.keyOf(level) ^ side.mirror
+      for (
+        let slot = state.levels.level[(level << LEVEL_SHIFT) + HEAD];
+        slot !== 0;
+        slot = hot[(slot << HOT_SHIFT) + NEXT]
+      ) {
+        checkOrder(state, instrument, slot, price, side.side, needed, open)
+        count++
+      }
+    }
+  }
+  const crossed = bids.bestLevel !== 0 && asks.bestLevel !== 0 && bids.bestPrice >= asks.bestPrice
+  assert(!crossed, `the book of instrument ${instrument.id} is not crossed: ${bids.bestPrice} / ${asks.bestPrice}`)
+  return count
+}
+
+function checkOrder(
+  state: ShardState,
+  instrument: Instrument,
+  slot: number,
+  price: number,
+  side: number,
+  needed: Float64Array,
+  open: Float64Array,
+): void {
+  const { orders, positions } = state
+  const h = slot << HOT_SHIFT
+  const owner = orders.hot[h + OWNER]
+  const at = owner << POSITION_SHIFT
+  const leaves = orders.leavesOf(slot)
+  assert(orders.find(orders.numberOf(slot)) === slot, 'an open order is found by its id')
+  assert(sideOf(orders.hot[h + BITS]) === side, 'an order is on its side')
+  assert(orders.warm[(slot << WARM_SHIFT) + PRICE] === price, 'an order is at its price')
+  assert(positions.data[at + POSITION_INSTRUMENT] === instrument.id, 'an order is in its instrument')
+  assert(leaves > 0 && leaves <= orders.warm[(slot << WARM_SHIFT) + QUANTITY], 'CumQty + LeavesQty = OrderQty')
+  open[owner * 2 + side] += leaves
+  if (side === Side.buy) needed[positions.data[at + QUOTE_BALANCE]] += instrument.buyHold(price, leaves)
+  else needed[positions.data[at + BASE_BALANCE]] += leaves * instrument.baseUnitsPerLot
+}
+
+function checkAccounts(state: ShardState): void {
+  const { orders, positions, accounts } = state
+  let listed = 0
+  for (let i = 0; i < accounts.count; i++) {
+    const account = accounts.ids[i]
+    let count = 0
+    let before = 0
+    for (let slot = accounts.firstOrder(account); slot !== 0; slot = orders.warm[(slot << WARM_SHIFT) + ACCOUNT_NEXT]) {
+      const at = orders.hot[(slot << HOT_SHIFT) + OWNER] << POSITION_SHIFT
+      assert(positions.data[at + POSITION_ACCOUNT] === account, 'an order is in its account’s list')
+      assert(orders.numberOf(slot) > before, 'an account’s orders are in the order of their ids')
+      before = orders.numberOf(slot)
+      count++
+    }
+    assert(count === accounts.openCount(account), 'an account counts its open orders')
+    listed += count
+  }
+  assert(listed === orders.count, 'every open order is in one account’s list')
+}
+
+/** Held funds are what open orders need, and money is conserved, per asset. */
+function checkMoney(state: ShardState, needed: Float64Array): void {
+  const { ledger } = state
+  const total = new Float64Array(LIMITS.assets_max + 1)
+  for (let slot = 1; slot <= ledger.count; slot++) {
+    const available = ledger.available(slot)
+    const held = ledger.held(slot)
+    const whose = `account ${ledger.accountOf(slot)} in asset ${ledger.assetOf(slot)}`
+    assert(Number.isSafeInteger(available) && Number.isSafeInteger(held), `${whose}: whole units`)
+    assert(available >= 0 && held >= 0, `${whose}: not negative`)
+    assert(held === needed[slot], `${whose}: ${held} held, open orders need ${needed[slot]}`)
+    total[ledger.assetOf(slot)] += available + held
+  }
+  for (let asset = 1; asset <= LIMITS.assets_max; asset++) {
+    const entered = ledger.deposited[asset] + ledger.transferredIn[asset]
+    const left = ledger.withdrawn[asset] + ledger.transferredOut[asset]
+    assert(total[asset] === entered - left, `asset ${asset}: ${total[asset]} here, ${entered - left} came and stayed`)
+    assert(total[asset] === ledger.supply[asset] && total[asset] <= SUPPLY_MAX, `asset ${asset}: supply`)
+  }
+}

@@ -1,0 +1,156 @@
+// The shard's money: one balance per account and asset (available, held), and per asset what came in and what went out.
+// Promises: Σ available + Σ held = what came in − what went out, for each asset, after each command; no balance is ever
+// negative or above 2^53 / 16. Who may move what is decided elsewhere (`risk.ts`, `settlement.ts`).
+
+import { assert, BALANCE_CHANGED, EventType, LIMITS } from '@wintrades/domain'
+import type { EventWriter } from './event-writer.ts'
+import { grownFloats, grownInts } from './order-store.ts'
+
+/** Most of one asset that a shard may hold: sums of balances, holds and fees stay far below 2^53. */
+export const SUPPLY_MAX = 2 ** 49
+
+/** A balance: 2^2 integers. */
+const SHIFT = 2
+const ACCOUNT = 0
+const ASSET = 1
+const CHAIN = 2
+const MARK = 3
+
+export class Ledger {
+  /** Available and held of balance b at 2b and 2b + 1. */
+  money: Float64Array
+  /** Per asset: decimal places, −1 if not defined. */
+  readonly scales = new Int8Array(LIMITS.assets_max + 1).fill(-1)
+  readonly supply = new Float64Array(LIMITS.assets_max + 1)
+  readonly deposited = new Float64Array(LIMITS.assets_max + 1)
+  readonly withdrawn = new Float64Array(LIMITS.assets_max + 1)
+  readonly transferredIn = new Float64Array(LIMITS.assets_max + 1)
+  readonly transferredOut = new Float64Array(LIMITS.assets_max + 1)
+  /** Balances, slot 0 not counted. */
+  count = 0
+  private data: Int32Array
+  private heads: Int32Array
+  private mask: number
+  private touched = new Int32Array(64)
+  private touchedCount = 0
+
+  constructor(capacity = 256) {
+    this.money = new Float64Array(capacity * 2)
+    this.data = new Int32Array(capacity << SHIFT)
+    this.heads = new Int32Array(capacity)
+    this.mask = capacity - 1
+  }
+
+  isDefined(asset: number): boolean {
+    return asset >= 1 && asset <= LIMITS.assets_max && this.scales[asset] >= 0
+  }
+
+  /** The balance of an account in an asset; 0: it never had one. */
+  find(account: number, asset: number): number {
+    const data = this.data
+    let slot = this.heads[bucketOf(account, asset) & this.mask]
+    while (slot !== 0) {
+      const at = slot << SHIFT
+      if (data[at + ACCOUNT] === account && data[at + ASSET] === asset) return slot
+      slot = data[at + CHAIN]
+    }
+    return 0
+  }
+
+  /** The balance of an account in an asset, made empty if it was not there. */
+  ensure(account: number, asset: number): number {
+    const found = this.find(account, asset)
+    if (found !== 0) return found
+    if (this.count + 1 === this.data.length >> SHIFT) this.grow()
+    const slot = ++this.count
+    const at = slot << SHIFT
+    const bucket = bucketOf(account, asset) & this.mask
+    this.data[at + ACCOUNT] = account
+    this.data[at + ASSET] = asset
+    this.data[at + CHAIN] = this.heads[bucket]
+    this.heads[bucket] = slot
+    return slot
+  }
+
+  accountOf(slot: number): number {
+    return this.data[(slot << SHIFT) + ACCOUNT]
+  }
+
+  assetOf(slot: number): number {
+    return this.data[(slot << SHIFT) + ASSET]
+  }
+
+  available(slot: number): number {
+    return this.money[slot * 2]
+  }
+
+  held(slot: number): number {
+    return this.money[slot * 2 + 1]
+  }
+
+  /** Moves from available to held; negative: back. The caller has checked that it is there. */
+  hold(slot: number, amount: number): void {
+    this.touch(slot)
+    this.money[slot * 2] -= amount
+    this.money[slot * 2 + 1] += amount
+  }
+
+  /** Adds to what is available (negative: takes) and takes `released` out of what is held. */
+  post(slot: number, change: number, released: number): void {
+    this.touch(slot)
+    this.money[slot * 2] += change
+    this.money[slot * 2 + 1] -= released
+  }
+
+  /** Writes the balances that the command touched, as they now are. */
+  writeTouched(events: EventWriter): void {
+    for (let i = 0; i < this.touchedCount; i++) {
+      const slot = this.touched[i]
+      const at = slot << SHIFT
+      this.data[at + MARK] = 0
+      const available = this.money[slot * 2]
+      const held = this.money[slot * 2 + 1]
+      assert(available >= 0 && held >= 0, 'no balance is negative')
+      const out = events.begin(
+        EventType.balance_changed,
+        BALANCE_CHANGED.slots,
+        this.data[at + ACCOUNT],
+        this.data[at + ASSET],
+      )
+      events.data[out + BALANCE_CHANGED.available] = available
+      events.data[out + BALANCE_CHANGED.held] = held
+    }
+    this.touchedCount = 0
+  }
+
+  reserve(count: number): void {
+    while (this.data.length >> SHIFT <= count + 1) this.grow()
+  }
+
+  private touch(slot: number): void {
+    const at = (slot << SHIFT) + MARK
+    if (this.data[at] !== 0) return
+    this.data[at] = 1
+    if (this.touchedCount === this.touched.length) this.touched = grownInts(this.touched, this.touchedCount * 2)
+    this.touched[this.touchedCount++] = slot
+  }
+
+  private grow(): void {
+    const capacity = (this.data.length >> SHIFT) * 2
+    this.data = grownInts(this.data, capacity << SHIFT)
+    this.money = grownFloats(this.money, capacity * 2)
+    this.heads = new Int32Array(capacity)
+    this.mask = capacity - 1
+    for (let slot = 1; slot <= this.count; slot++) {
+      const at = slot << SHIFT
+      const bucket = bucketOf(this.data[at + ACCOUNT], this.data[at + ASSET]) & this.mask
+      this.data[at + CHAIN] = this.heads[bucket]
+      this.heads[bucket] = slot
+    }
+  }
+}
+
+function bucketOf(account: number, asset: number): number {
+  const hash = Math.imul(account, 0x9e3779b1) + Math.imul(asset, 0x85ebca6b)
+  return hash ^ (hash >>> 15)
+}

@@ -1,0 +1,56 @@
+// Limits of accounts and of their API keys: one chain of records per account, the account's own (key 0) among them.
+// Everything is 0 until a journaled command sets it, and 0 means "no such limit".
+
+import type { Accounts } from './accounts.ts'
+import { ACCOUNT_SHIFT, LIMITS_FIRST } from './accounts.ts'
+import { grownFloats } from './order-store.ts'
+
+/** A record: 2^4 floats. */
+export const LIMIT_SHIFT = 4
+export const LIMIT_ACCOUNT = 0
+export const LIMIT_KEY = 1
+const CHAIN = 2
+export const OPEN_ORDERS_MAX = 3
+export const ORDERS_PER_SECOND_MAX = 4
+export const RISK_LIMIT_PPM = 5
+export const POSITION_VALUE_MAX = 6
+export const ORDER_NOTIONAL_MAX = 7
+export const DAILY_LOSS_MAX = 8
+export const DRAWDOWN_MAX = 9
+/** Open orders of the key; the account's own stand in `Accounts`. */
+export const KEY_OPEN_COUNT = 10
+
+export class AccountLimits {
+  data = new Float64Array(64 << LIMIT_SHIFT)
+  count = 0
+  private readonly accounts: Accounts
+
+  constructor(accounts: Accounts) {
+    this.accounts = accounts
+  }
+
+  /** The record of an account's key; 0: there is none. */
+  find(account: number, apiKey: number): number {
+    let record = this.accounts.limitsOf(account)
+    while (record !== 0 && this.data[(record << LIMIT_SHIFT) + LIMIT_KEY] !== apiKey) {
+      record = this.data[(record << LIMIT_SHIFT) + CHAIN]
+    }
+    return record
+  }
+
+  /** The record of an account's key, made if it is not there. */
+  ensure(account: number, apiKey: number): number {
+    const found = this.find(account, apiKey)
+    if (found !== 0) return found
+    this.accounts.mark(account, 0)
+    const record = ++this.count
+    if ((record + 1) << LIMIT_SHIFT > this.data.length) this.data = grownFloats(this.data, this.data.length * 2)
+    const at = record << LIMIT_SHIFT
+    const first = (account << ACCOUNT_SHIFT) + LIMITS_FIRST
+    this.data[at + LIMIT_ACCOUNT] = account
+    this.data[at + LIMIT_KEY] = apiKey
+    this.data[at + CHAIN] = this.accounts.data[first]
+    this.accounts.data[first] = record
+    return record
+  }
+}

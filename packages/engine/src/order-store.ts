@@ -1,0 +1,253 @@
+// Every order of a shard in one pool of typed arrays, with the index from order id to slot. Slot 0 is no order. What matching
+// touches lies in 32 bytes (`hot`); the rest stands apart, so that a book's working set stays small.
+// Promises: nothing is allocated per order once the pool has grown; a released slot is in no index.
+
+import {
+  InvariantViolation,
+  type OrderType,
+  type SelfTradePrevention,
+  type Side,
+  type TimeInForce,
+} from '@wintrades/domain'
+
+/** `hot`: 2^3 integers an order. */
+export const HOT_SHIFT = 3
+/** Displayed quantity still open; what an iceberg hides stands in `WARM_HIDDEN`. */
+export const LEAVES = 0
+export const NEXT = 1
+export const PREVIOUS = 2
+export const LEVEL = 3
+export const ID_LOW = 4
+export const ID_NEXT = 5
+/** The position (account × instrument) it belongs to. Within one book, two orders of one account have one owner. */
+export const OWNER = 6
+export const BITS = 7
+
+/** `warm`: 2^4 integers an order. */
+export const WARM_SHIFT = 4
+export const PRICE = 0
+export const QUANTITY = 1
+export const HIDDEN = 2
+export const DISPLAY = 3
+export const ACCOUNT_NEXT = 4
+export const ACCOUNT_PREVIOUS = 5
+export const ORIGIN_NEXT = 6
+export const ORIGIN_PREVIOUS = 7
+/** Slot in the table of origins; 0: the order outlives its connection. */
+export const ORIGIN = 8
+export const SESSION = 9
+export const API_KEY = 10
+export const ID_HIGH = 11
+export const STOP_PRICE = 12
+export const TRAILING_OFFSET = 13
+/** Place in the expiry heap, from 1; 0: it does not expire by date. */
+export const EXPIRY_PLACE = 14
+/** The other leg of an OCO, or the entry of a bracket's leg; 0: none. */
+export const LINK = 15
+
+/** `wide`: 2^2 floats an order. */
+export const WIDE_SHIFT = 2
+export const CUM_QUOTE = 0
+export const ACCEPTED_AT = 1
+export const UPDATED_AT = 2
+export const EXPIRE_TIME = 3
+
+export const TEXT_WORDS = 9
+
+/** Fields of `BITS`. */
+const SIDE_BIT = 1
+const TYPE_SHIFT = 1
+const TIME_IN_FORCE_SHIFT = 4
+const SELF_TRADE_SHIFT = 7
+const FLAGS_SHIFT = 10
+/** It waits for its trigger and is in no book. */
+export const WAITING = 1 << 20
+/** It has been triggered: it now is the limit or market order inside. */
+export const TRIGGERED = 1 << 21
+/** Part of it is hidden (iceberg). */
+export const ICEBERG = 1 << 22
+
+export function packBits(
+  side: Side,
+  orderType: OrderType,
+  timeInForce: TimeInForce,
+  selfTradePrevention: SelfTradePrevention,
+  flags: number,
+): number {
+  return (
+    side |
+    (orderType << TYPE_SHIFT) |
+    (timeInForce << TIME_IN_FORCE_SHIFT) |
+    (selfTradePrevention << SELF_TRADE_SHIFT) |
+    (flags << FLAGS_SHIFT)
+  )
+}
+
+export const sideOf = (bits: number): Side => (bits & SIDE_BIT) as Side
+export const orderTypeOf = (bits: number): OrderType => ((bits >> TYPE_SHIFT) & 7) as OrderType
+export const timeInForceOf = (bits: number): TimeInForce => ((bits >> TIME_IN_FORCE_SHIFT) & 7) as TimeInForce
+export const selfTradeOf = (bits: number): SelfTradePrevention =>
+  ((bits >> SELF_TRADE_SHIFT) & 7) as SelfTradePrevention
+export const flagsOf = (bits: number): number => (bits >> FLAGS_SHIFT) & 0xff
+
+const TWO_32 = 4_294_967_296
+
+export class OrderStore {
+  hot: Int32Array
+  warm: Int32Array
+  wide: Float64Array
+  /** Client order ids, zero-padded: exact, for as long as the order is open. */
+  text: Int32Array
+  /** Open orders. */
+  count = 0
+  readonly countMax: number
+  private capacity: number
+  private used = 1
+  private free = 0
+  private heads: Int32Array
+  private mask: number
+
+  constructor(countMax: number, capacity = 1024) {
+    this.countMax = countMax
+    this.capacity = capacity
+    this.hot = new Int32Array(capacity << HOT_SHIFT)
+    this.warm = new Int32Array(capacity << WARM_SHIFT)
+    this.wide = new Float64Array(capacity << WIDE_SHIFT)
+    this.text = new Int32Array(capacity * TEXT_WORDS)
+    this.heads = new Int32Array(capacity)
+    this.mask = capacity - 1
+  }
+
+  get full(): boolean {
+    return this.count >= this.countMax
+  }
+
+  /** A slot for the order of command `number`, indexed by it. Its other fields hold whatever was there before. */
+  allocate(number: number): number {
+    let slot = this.free
+    if (slot !== 0) this.free = this.hot[(slot << HOT_SHIFT) + NEXT]
+    else {
+      if (this.used === this.capacity) this.grow()
+      slot = this.used++
+    }
+    this.count++
+    const low = number | 0
+    const h = slot << HOT_SHIFT
+    const bucket = low & this.mask
+    this.hot[h + ID_LOW] = low
+    this.hot[h + ID_NEXT] = this.heads[bucket]
+    this.heads[bucket] = slot
+    this.warm[(slot << WARM_SHIFT) + ID_HIGH] = number < TWO_32 ? 0 : Math.floor(number / TWO_32)
+    return slot
+  }
+
+  /** The slot of the open order of command `number`; 0: there is none. */
+  find(number: number): number {
+    const low = number | 0
+    const hot = this.hot
+    let slot = this.heads[low & this.mask]
+    while (slot !== 0) {
+      const h = slot << HOT_SHIFT
+      if (hot[h + ID_LOW] === low && this.numberOf(slot) === number) return slot
+      slot = hot[h + ID_NEXT]
+    }
+    return 0
+  }
+
+  /** Command number of an order. */
+  numberOf(slot: number): number {
+    return (this.hot[(slot << HOT_SHIFT) + ID_LOW] >>> 0) + this.warm[(slot << WARM_SHIFT) + ID_HIGH] * TWO_32
+  }
+
+  release(slot: number): void {
+    const hot = this.hot
+    const h = slot << HOT_SHIFT
+    const bucket = hot[h + ID_LOW] & this.mask
+    let at = this.heads[bucket]
+    if (at === slot) this.heads[bucket] = hot[h + ID_NEXT]
+    else {
+      while (hot[(at << HOT_SHIFT) + ID_NEXT] !== slot) {
+        at = hot[(at << HOT_SHIFT) + ID_NEXT]
+        if (at === 0) throw new InvariantViolation('a released order is in the id index')
+      }
+      hot[(at << HOT_SHIFT) + ID_NEXT] = hot[h + ID_NEXT]
+    }
+    hot[h + NEXT] = this.free
+    hot[h + OWNER] = 0
+    this.free = slot
+    this.count--
+  }
+
+  /** What will still be filled: displayed and hidden. */
+  leavesOf(slot: number): number {
+    return this.hot[(slot << HOT_SHIFT) + LEAVES] + this.warm[(slot << WARM_SHIFT) + HIDDEN]
+  }
+
+  cumQtyOf(slot: number): number {
+    return this.warm[(slot << WARM_SHIFT) + QUANTITY] - this.leavesOf(slot)
+  }
+
+  copyText(slot: number, view: DataView, offset: number, length: number): void {
+    const words = (length + 3) >> 2
+    const text = this.text
+    const start = slot * TEXT_WORDS
+    for (let i = 0; i < words; i++) text[start + i] = view.getInt32(offset + (i << 2), true)
+    for (let i = words; i < TEXT_WORDS; i++) text[start + i] = 0
+  }
+
+  textOf(slot: number): string {
+    let text = ''
+    for (let i = 0; i < TEXT_WORDS; i++) {
+      const word = this.text[slot * TEXT_WORDS + i]
+      for (let shift = 0; shift < 32; shift += 8) {
+        const code = (word >>> shift) & 0xff
+        if (code === 0) return text
+        text += String.fromCharCode(code)
+      }
+    }
+    return text
+  }
+
+  /** Grows at once to hold `count` orders (a snapshot knows how many it brings). */
+  reserve(count: number): void {
+    while (this.capacity <= count) this.grow()
+  }
+
+  private grow(): void {
+    this.capacity *= 2
+    this.hot = grownInts(this.hot, this.capacity << HOT_SHIFT)
+    this.warm = grownInts(this.warm, this.capacity << WARM_SHIFT)
+    this.wide = grownFloats(this.wide, this.capacity << WIDE_SHIFT)
+    this.text = grownInts(this.text, this.capacity * TEXT_WORDS)
+    this.rebuildIndex()
+  }
+
+  private rebuildIndex(): void {
+    const old = this.heads
+    this.heads = new Int32Array(this.capacity)
+    this.mask = this.capacity - 1
+    for (let bucket = 0; bucket < old.length; bucket++) {
+      let slot = old[bucket]
+      while (slot !== 0) {
+        const h = slot << HOT_SHIFT
+        const next = this.hot[h + ID_NEXT]
+        const to = this.hot[h + ID_LOW] & this.mask
+        this.hot[h + ID_NEXT] = this.heads[to]
+        this.heads[to] = slot
+        slot = next
+      }
+    }
+  }
+}
+
+export function grownInts(from: Int32Array, length: number): Int32Array<ArrayBuffer> {
+  const to = new Int32Array(length)
+  to.set(from)
+  return to
+}
+
+export function grownFloats(from: Float64Array, length: number): Float64Array<ArrayBuffer> {
+  const to = new Float64Array(length)
+  to.set(from)
+  return to
+}

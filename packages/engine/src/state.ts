@@ -1,0 +1,96 @@
+// Everything a shard's engine knows, and the command it is working on. The pipeline's steps are functions over this.
+
+import {
+  type CommandNumber,
+  CommandType,
+  LIMITS,
+  type OrderId,
+  orderIdOf,
+  type Seq,
+  type ShardIndex,
+  type Timestamp,
+} from '@wintrades/domain'
+import { Accounts, Origins } from './accounts.ts'
+import { Deduplication } from './deduplication.ts'
+import { EventWriter } from './event-writer.ts'
+import { Incoming } from './incoming.ts'
+import type { Instrument } from './instruments.ts'
+import { Ledger } from './ledger.ts'
+import { AccountLimits } from './limits.ts'
+import { FillBuffer } from './order-book.ts'
+import { OrderStore } from './order-store.ts'
+import { Positions } from './positions.ts'
+import { LevelStore } from './price-levels.ts'
+import { Transfers } from './transfers.ts'
+
+/** Open orders in one shard: half of the ids that de-duplication remembers, so that an open order's id always is. */
+export const OPEN_ORDERS_MAX = LIMITS.deduplication_entries_max / 2
+
+/** The newest rules this engine knows; `ActivateVersion` chooses among them. */
+export const ENGINE_VERSION = 1
+
+export class ShardState {
+  readonly shard: ShardIndex
+  seq = 0 as Seq
+  nextCommand = 1 as CommandNumber
+  timestamp = 0 as Timestamp
+  version = 1
+  /** By the kill switch. */
+  blocked = false
+
+  readonly orders = new OrderStore(OPEN_ORDERS_MAX)
+  readonly levels = new LevelStore()
+  readonly fills = new FillBuffer()
+  readonly ledger = new Ledger()
+  readonly positions = new Positions()
+  readonly accounts = new Accounts(this.orders)
+  readonly origins = new Origins(this.orders)
+  readonly limits = new AccountLimits(this.accounts)
+  readonly transfers = new Transfers()
+  readonly deduplication: Deduplication
+  readonly events = new EventWriter()
+  /** By id; and their ids, ascending. */
+  readonly instruments: (Instrument | undefined)[] = new Array(LIMITS.instruments_max + 1)
+  readonly instrumentIds: number[] = []
+
+  // The command under way.
+  view: DataView = new DataView(new ArrayBuffer(0))
+  at = 0
+  commandType = CommandType.new_order as CommandType
+  number = 0
+  account = 0
+  readonly incoming = new Incoming()
+  /** What the rule that refuses the command sets, and what broke it. */
+  limit = 0
+  value = 0
+
+  constructor(shard: ShardIndex) {
+    this.shard = shard
+    const orders = this.orders
+    this.deduplication = new Deduplication(
+      LIMITS.deduplication_horizon_us,
+      LIMITS.deduplication_entries_max,
+      (commandNumber) => orders.find(commandNumber) !== 0,
+    )
+  }
+
+  orderId(commandNumber: number): OrderId {
+    return orderIdOf(this.shard, commandNumber as CommandNumber)
+  }
+
+  /** The order id of an open order. */
+  orderIdAt(slot: number): OrderId {
+    return this.orderId(this.orders.numberOf(slot))
+  }
+
+  instrument(id: number): Instrument | undefined {
+    return this.instruments[id]
+  }
+
+  /** Notes why a command is refused; returns the code. */
+  refuse(code: number, limit = 0, value = 0): number {
+    this.limit = Math.min(limit, LIMITS.amount_max)
+    this.value = Math.min(value, LIMITS.amount_max)
+    return code
+  }
+}
