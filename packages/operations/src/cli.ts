@@ -32,6 +32,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import('./commands/hand-over.ts')).handOverCommand(),
   },
   {
+    name: 'drill',
+    summary: 'break something on purpose and prove that nothing was lost',
+    load: async () => (await import('./commands/drill.ts')).drillCommand(),
+  },
+  {
     name: 'docs',
     summary: 'write the reference pages that come from the code',
     load: async () => (await import('./commands/docs.ts')).docsCommand(),
