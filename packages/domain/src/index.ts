@@ -1,3 +1,5 @@
+// The vocabulary of WinTrades: ids, scaled integers, commands, events, markets, views, and the one binary codec. Pure.
+
 export * from './assert.ts'
 export * from './batch.ts'
 export * from './codec.ts'
