@@ -141,6 +141,7 @@ export class OrderBook {
       filled++
       if (left === 0) break
     }
+    if (left === quantity) return left
     // `order` now heads the queue. What was traded here is what the level displays less.
     data[l + HEAD] = order
     levels.quantity[level] -= quantity - left
