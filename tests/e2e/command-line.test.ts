@@ -121,7 +121,7 @@ test.each([
   [['up', '--port', 'eighty'], 'whole number from 0 to 65535'],
   [['up', '--what'], 'unknown option'],
   [['test', 'everything'], 'everything is not a tier'],
-  [['hand-over'], "missing required argument 'shard'"],
+  [['hand-over', 'eu-west'], 'required option'],
 ])('wintrades %j is refused', async (args, message) => {
   const refused = run(args)
   expect(await refused.exit()).toBe(2)

@@ -1,4 +1,5 @@
-// Adapters only: configuration, secrets, logger, metrics, SQLite, files, lifecycle. Knows nothing of trading.
+// Adapters only: configuration, secrets, logger, SQLite, files, lifecycle. Knows nothing of trading. What takes long to load stands
+// apart: `@wintrades/platform/kysely` (sqliteDialect) and `@wintrades/platform/metrics` (Metrics).
 
 export type { Kind, Parsed, Peer } from './config/kinds.ts'
 export { type ConfigFault, type ConfigResult, type Environment, loadConfig } from './config/load.ts'
@@ -15,7 +16,6 @@ export {
   type LogLevel,
   neverLog,
 } from './logger.ts'
-export { LATENCY_BUCKETS_SECONDS, Metrics } from './metrics.ts'
 export { loadSecrets, SecretFault, type Secrets, type SigningKey, secretsDirectory } from './secrets.ts'
-export { isBusy, type OpenSqliteOptions, openSqlite, sqliteDialect } from './sqlite.ts'
+export { isBusy, type OpenSqliteOptions, openSqlite } from './sqlite.ts'
 export { type ContentFault, type FileFault, formatFileFault, readYamlFile } from './yaml-file.ts'

@@ -14,13 +14,13 @@ import {
   Lifecycle,
   loadConfig,
   loadSecrets,
-  Metrics,
   neverLog,
   openSqlite,
   readYamlFile,
   secretsDirectory,
-  sqliteDialect,
 } from '../src/index.ts'
+import { sqliteDialect } from '../src/kysely.ts'
+import { Metrics } from '../src/metrics.ts'
 
 function temporaryDirectory(): string {
   return mkdtempSync(join(tmpdir(), 'wintrades-platform-'))
