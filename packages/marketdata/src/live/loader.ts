@@ -4,7 +4,7 @@
 import type { BookView, InstrumentId } from '@wintrades/domain'
 import type { InstrumentMarket, MarketHistory } from './instrument-market.ts'
 import type { MarketData } from './market-data.ts'
-import type { PublicTrade } from './recent-trades.ts'
+import { type PublicTrade, TRADES_KEPT } from './recent-trades.ts'
 
 /** Where books come from; the venue's `book` fits. */
 export type BookSource = {
@@ -57,12 +57,20 @@ export class MarketDataLoader {
     for (const market of this.#marketData.instruments) {
       if (!market.ready) await this.#initialise(market)
       if (!market.ready) unready++
-      for (const range of [...market.missingTrades]) {
-        market.fillTrades(this.#history.trades(market.instrument.id, range.first, range.last, TRADES_PER_FILL_MAX))
-      }
+      if (market.missingTrades.length > 0) this.#fill(market)
       for (const range of market.missingTrades) missingTrades += range.last - range.first + 1
     }
     return { unready, missingTrades }
+  }
+
+  #fill(market: InstrumentMarket): void {
+    const { id } = market.instrument
+    for (const range of [...market.missingTrades]) {
+      market.fillTrades(this.#history.trades(id, range.first, range.last, TRADES_PER_FILL_MAX))
+    }
+    const first = market.trades.firstTradeNumber
+    if (market.missingTrades.length > 0 || first === 0) return
+    market.trades.prepend(this.#history.trades(id, Math.max(1, first - TRADES_KEPT), first - 1, TRADES_KEPT))
   }
 
   async #initialise(market: InstrumentMarket): Promise<void> {

@@ -14,7 +14,8 @@ export type PublicTrade = {
   readonly timestamp: Timestamp
 }
 
-const TRADES_KEPT = 1_024
+/** Trades kept per instrument, unless said otherwise. */
+export const TRADES_KEPT = 1_024
 
 export class RecentTrades {
   readonly #kept: number
