@@ -1,6 +1,7 @@
 // The whole platform on one machine: three region processes, a front door and, if wanted, a simulated market. Used by
 // `wintrades up` and, on free ports with a data directory of their own, by drills, benches and tests.
 
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { readMarkets } from '@wintrades/domain'
@@ -64,6 +65,9 @@ export class ConfigurationFault extends Error {
 const READY_TIMEOUT_MS = 60_000
 const READY_POLL_MS = 40
 const PORT_WAIT_MS = 3_000
+/** A process that dies this often before the platform was ever ready will not recover by itself. */
+const START_ATTEMPTS_MAX = 3
+const LOG_LINES_SHOWN = 12
 const FRONT_DOOR = 'front-door'
 const SIMULATION = 'simulation'
 
@@ -183,6 +187,7 @@ class Supervisor implements Platform {
   readonly #logs: LogFile[] = []
   readonly #onEvent: (event: PlatformEvent) => void
   readonly #unlock: () => void
+  #beenReady = false
   #stopping: Promise<void> | null = null
 
   constructor(
@@ -213,6 +218,7 @@ class Supervisor implements Platform {
     const waited = this.#processes.filter((one) => one.plan.name !== SIMULATION)
     await Promise.all(waited.map((one) => this.waitUntilReady(one.plan.name, timeout_ms, signal)))
     await this.#until(() => this.#frontDoorSeesAll(), timeout_ms, 'the front door sees every region', signal)
+    this.#beenReady = true
     this.#processes.find((one) => one.plan.name === SIMULATION)?.start()
   }
 
@@ -250,6 +256,12 @@ class Supervisor implements Platform {
     throw new Error(
       `there is no process ${name}; processes are ${this.#processes.map((one) => one.plan.name).join(', ')}`,
     )
+  }
+
+  #describeDeath(name: string): string {
+    const path = resolve(this.dataDirectory, 'logs', `${name}.log`)
+    const end = readFileSync(path, 'utf8').trimEnd().split('\n').slice(-LOG_LINES_SHOWN).join('\n')
+    return `${name} died ${START_ATTEMPTS_MAX} times before it was ready. The end of ${path}:\n${end}`
   }
 
   #openLog(name: string): LogFile {
@@ -299,6 +311,8 @@ class Supervisor implements Platform {
     const deadline_ms = performance.now() + timeout_ms
     while (!(await condition())) {
       if (signal?.aborted === true || this.#stopping !== null) throw new Error(`stopped before ${what}`)
+      const hopeless = this.#processes.find((one) => one.status.restarts >= START_ATTEMPTS_MAX)
+      if (hopeless !== undefined && !this.#beenReady) throw new Error(this.#describeDeath(hopeless.plan.name))
       if (performance.now() > deadline_ms) {
         throw new Error(`waited ${timeout_ms} ms until ${what}; the logs are in ${resolve(this.dataDirectory, 'logs')}`)
       }
