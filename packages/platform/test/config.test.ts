@@ -1,9 +1,9 @@
 // The environment as an operator writes it: what is accepted, and what each refusal says.
 
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { configurationReference, loadConfig, VARIABLES } from '../src/index.ts'
 
 function faultsOf(environment: Record<string, string>): readonly string[] {
@@ -79,7 +79,9 @@ test('a message about a secret never holds its value', () => {
 })
 
 test('a secret may stand in a file', () => {
-  const file = join(mkdtempSync(join(tmpdir(), 'wintrades-config-')), 'jwt')
+  const directory = mkdtempSync(join(tmpdir(), 'wintrades-config-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const file = join(directory, 'jwt')
   writeFileSync(file, `${'s'.repeat(40)}\n`)
   const result = loadConfig({ JWT_SECRET_FILE: file })
   expect(result.ok && result.config.jwtSecret).toBe('s'.repeat(40))

@@ -2,11 +2,11 @@
 
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Kysely } from 'kysely'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import {
   createLogger,
   formatFileFault,
@@ -22,8 +22,16 @@ import {
 import { sqliteDialect } from '../src/kysely.ts'
 import { Metrics } from '../src/metrics.ts'
 
+const directories: string[] = []
+
+afterAll(() => {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true })
+})
+
 function temporaryDirectory(): string {
-  return mkdtempSync(join(tmpdir(), 'wintrades-platform-'))
+  const directory = mkdtempSync(join(tmpdir(), 'wintrades-platform-'))
+  directories.push(directory)
+  return directory
 }
 
 function configIn(directory: string) {

@@ -1,6 +1,6 @@
 // The supervisor's parts with real files, ports and processes.
 
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,7 +18,9 @@ afterEach(async () => {
 })
 
 function temporaryDirectory(): string {
-  return mkdtempSync(join(tmpdir(), 'wintrades-supervisor-'))
+  const directory = mkdtempSync(join(tmpdir(), 'wintrades-supervisor-'))
+  cleanups.push(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
 }
 
 test('one supervisor per data directory; the lock is free again when it is given back', () => {
