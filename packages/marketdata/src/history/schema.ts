@@ -286,21 +286,19 @@ function createEverything(database: Kysely<HistoryDatabase>, dialect: HistoryDia
     index('orders_by_client_order_id', 'orders', ['account', 'client_order_id', 'order_id']),
     table('executions', ['account', 'shard', 'seq', 'idx', 'taker'], EXECUTION_INTEGERS).compile(),
     index('executions_by_order', 'executions', ['order_id', 'seq', 'idx']),
-    index('executions_by_instrument', 'executions', ['account', 'instrument', 'seq', 'idx']),
+    index('executions_by_instrument', 'executions', ['account', 'instrument', 'seq', 'idx', 'taker']),
     table('trades', ['instrument', 'trade_number'], TRADE_INTEGERS).compile(),
     table('postings', ['account', 'shard', 'seq', 'idx', 'leg'], POSTING_INTEGERS).compile(),
-    table('funds', ['shard', 'seq', 'idx'], FUNDS_INTEGERS)
+    table('funds', ['account', 'shard', 'seq', 'idx'], FUNDS_INTEGERS)
       .addColumn('transfer_id' as never, 'varchar(36)', (it) => it.notNull())
       .compile(),
-    index('funds_by_account', 'funds', ['account', 'seq', 'idx']),
     index('funds_by_transfer_id', 'funds', ['account', 'transfer_id', 'seq']),
     table('candles', ['instrument', 'interval_seconds', 'open_time'], CANDLE_INTEGERS)
       .addColumn('quote_volume' as never, 'varchar(40)', (it) => it.notNull())
       .compile(),
-    table('rejects', ['shard', 'seq', 'idx'], REJECT_INTEGERS)
+    table('rejects', ['account', 'shard', 'seq', 'idx'], REJECT_INTEGERS)
       .addColumn('client_id' as never, 'varchar(36)', (it) => it.notNull())
       .compile(),
-    index('rejects_by_account', 'rejects', ['account', 'seq', 'idx']),
   ]
 }
 
