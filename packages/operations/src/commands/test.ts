@@ -35,10 +35,12 @@ export function testCommand(): Command {
     .option('--seeds <count>', 'sim: how many seeds to run')
     .addHelpText('after', HELP)
     .action(async (words: string[], options: { seed?: string; seeds?: string }, command: Command) => {
-      const named = words.slice(0, words.findIndex((word) => !isTier(word)) >>> 0)
+      const firstOther = words.findIndex((word) => !isTier(word))
+      const named = firstOther === -1 ? words : words.slice(0, firstOther)
       const rest = words.slice(named.length)
-      const separated = process.argv.includes('--')
-      if (rest.length > 0 && !separated) command.error(`error: ${rest[0]} is not a tier; tiers are ${TIERS.join(', ')}`)
+      if (rest.length > 0 && !process.argv.includes('--')) {
+        command.error(`error: ${rest[0]} is not a tier; tiers are ${TIERS.join(', ')}`)
+      }
       const tiers = named.length === 0 ? TIERS : TIERS.filter((tier) => named.includes(tier))
       const totals = await runTiers(tiers, { ...options, rest })
       process.exitCode = totals.failed === 0 && totals.passed > 0 ? 0 : 1
