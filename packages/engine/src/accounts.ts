@@ -1,30 +1,12 @@
 // What the shard knows of each account besides money: whether it ever had funds here, whether it is blocked, its limits, and
 // its open orders in the order of their ids. Also the orders that end with a connection, by the gateway process it came from.
 
+import { ACCOUNT_LAYOUT, ORDER_LAYOUT } from './layouts.ts'
 import type { OrderStore } from './order-store.ts'
-import {
-  ACCOUNT_NEXT,
-  ACCOUNT_PREVIOUS,
-  grownInts,
-  ORIGIN,
-  ORIGIN_NEXT,
-  ORIGIN_PREVIOUS,
-  WARM_SHIFT,
-} from './order-store.ts'
+import { grownInts } from './order-store.ts'
 
-/** An account: 2^3 integers, at its id. */
-export const ACCOUNT_SHIFT = 3
-export const ACCOUNT_FLAGS = 0
-export const FIRST_ORDER = 1
-export const LAST_ORDER = 2
-export const OPEN_COUNT = 3
-/** First of its chain of limits; 0: none. */
-export const LIMITS_FIRST = 4
-
-/** Ever had funds here. */
-export const KNOWN = 1
-/** By the kill switch. */
-export const BLOCKED = 2
+const { ACCOUNT_SHIFT, FIRST_ORDER, LAST_ORDER, OPEN_COUNT, LIMITS_FIRST, KNOWN } = ACCOUNT_LAYOUT
+const { WARM_SHIFT, ACCOUNT_NEXT, ACCOUNT_PREVIOUS, ORIGIN_NEXT, ORIGIN_PREVIOUS, ORIGIN } = ORDER_LAYOUT
 
 export class Accounts {
   data: Int32Array

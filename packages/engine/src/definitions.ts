@@ -18,25 +18,28 @@ import {
   SET_ACCOUNT_LIMITS,
   SET_PHASE,
 } from '@wintrades/domain'
-import { BLOCKED } from './accounts.ts'
+
 import { MILLION, SAFE_MAX } from './exact.ts'
 import { Instrument } from './instruments.ts'
-import {
+import { ACCOUNT_LAYOUT, LEVEL_LAYOUT, LIMIT_LAYOUT, ORDER_LAYOUT } from './layouts.ts'
+import { cancelOrder } from './open-orders.ts'
+import { cancelOfAccount } from './order-changes.ts'
+import { ENGINE_VERSION, type ShardState } from './state.ts'
+
+const { BLOCKED } = ACCOUNT_LAYOUT
+const { LEVEL_SHIFT, HEAD } = LEVEL_LAYOUT
+const {
+  LIMIT_SHIFT,
+  OPEN_ORDERS_MAX,
+  ORDERS_PER_SECOND_MAX,
+  RISK_LIMIT_PPM,
+  POSITION_VALUE_MAX,
+  ORDER_NOTIONAL_MAX,
   DAILY_LOSS_MAX,
   DRAWDOWN_MAX,
   KEY_OPEN_COUNT,
-  LIMIT_SHIFT,
-  OPEN_ORDERS_MAX,
-  ORDER_NOTIONAL_MAX,
-  ORDERS_PER_SECOND_MAX,
-  POSITION_VALUE_MAX,
-  RISK_LIMIT_PPM,
-} from './limits.ts'
-import { cancelOrder } from './open-orders.ts'
-import { cancelOfAccount } from './order-changes.ts'
-import { ACCOUNT_NEXT, API_KEY, HOT_SHIFT, NEXT, WARM_SHIFT } from './order-store.ts'
-import { HEAD, LEVEL_SHIFT } from './price-levels.ts'
-import { ENGINE_VERSION, type ShardState } from './state.ts'
+} = LIMIT_LAYOUT
+const { HOT_SHIFT, NEXT, WARM_SHIFT, ACCOUNT_NEXT, API_KEY } = ORDER_LAYOUT
 
 /** Carries out a command of this module, or says why not. */
 export function define(state: ShardState): void {

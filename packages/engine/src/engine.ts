@@ -30,13 +30,15 @@ import { define } from './definitions.ts'
 import { moveFunds, transferIn, transferSettled } from './funds.ts'
 import type { Instrument } from './instruments.ts'
 import { checkInvariants } from './invariants.ts'
+import { LEVEL_LAYOUT } from './layouts.ts'
 import { cancel, cancelSession, massCancel, replace } from './order-changes.ts'
 import { newOrder } from './order-entry.ts'
-import { COUNT, LEVEL_SHIFT } from './price-levels.ts'
 import { restoreState, writeSnapshot } from './snapshot.ts'
 import { ShardState } from './state.ts'
 import { hashState } from './state-hash.ts'
 import * as views from './views.ts'
+
+const { LEVEL_SHIFT, COUNT } = LEVEL_LAYOUT
 
 export class Engine {
   private readonly state: ShardState

@@ -14,10 +14,12 @@ import {
   TRANSFER,
   TRANSFER_SETTLED,
 } from '@wintrades/domain'
-import { KNOWN } from './accounts.ts'
+import { ACCOUNT_LAYOUT } from './layouts.ts'
 import { SUPPLY_MAX } from './ledger.ts'
 import type { ShardState } from './state.ts'
 import { IN_FLIGHT_MAX } from './transfers.ts'
+
+const { KNOWN } = ACCOUNT_LAYOUT
 
 /** A deposit, a withdrawal or a transfer out. */
 export function moveFunds(state: ShardState): void {

@@ -1,4 +1,6 @@
 export { Engine } from './engine.ts'
+export { FILL_LAYOUT } from './layouts.ts'
 export { SnapshotError } from './snapshot-bytes.ts'
+export { StandaloneBook } from './standalone-book.ts'
 export { ENGINE_VERSION } from './state.ts'
 export type { AccountView } from './views.ts'

@@ -2,19 +2,15 @@
 
 import { assert, LIMITS, Side } from '@wintrades/domain'
 import type { Instrument } from './instruments.ts'
+import { LEVEL_LAYOUT, ORDER_LAYOUT, POSITION_LAYOUT } from './layouts.ts'
 import { SUPPLY_MAX } from './ledger.ts'
-import { ACCOUNT_NEXT, BITS, HOT_SHIFT, NEXT, OWNER, PRICE, QUANTITY, sideOf, WARM_SHIFT } from './order-store.ts'
-import {
-  BASE_BALANCE,
-  OPEN_BUY,
-  OPEN_SELL,
-  POSITION_ACCOUNT,
-  POSITION_INSTRUMENT,
-  POSITION_SHIFT,
-  QUOTE_BALANCE,
-} from './positions.ts'
-import { HEAD, LEVEL_SHIFT } from './price-levels.ts'
+import { sideOf } from './order-store.ts'
 import type { ShardState } from './state.ts'
+
+const { LEVEL_SHIFT, HEAD } = LEVEL_LAYOUT
+const { HOT_SHIFT, NEXT, OWNER, BITS, WARM_SHIFT, PRICE, QUANTITY, ACCOUNT_NEXT } = ORDER_LAYOUT
+const { POSITION_SHIFT, POSITION_ACCOUNT, POSITION_INSTRUMENT, BASE_BALANCE, QUOTE_BALANCE, OPEN_BUY, OPEN_SELL } =
+  POSITION_LAYOUT
 
 export function checkInvariants(state: ShardState): void {
   const needed = new Float64Array(state.ledger.count + 1)

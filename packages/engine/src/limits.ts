@@ -2,23 +2,13 @@
 // Everything is 0 until a journaled command sets it, and 0 means "no such limit".
 
 import type { Accounts } from './accounts.ts'
-import { ACCOUNT_SHIFT, LIMITS_FIRST } from './accounts.ts'
+import { ACCOUNT_LAYOUT, LIMIT_LAYOUT } from './layouts.ts'
 import { grownFloats } from './order-store.ts'
 
-/** A record: 2^4 floats. */
-export const LIMIT_SHIFT = 4
-export const LIMIT_ACCOUNT = 0
-export const LIMIT_KEY = 1
+const { ACCOUNT_SHIFT, LIMITS_FIRST } = ACCOUNT_LAYOUT
+const { LIMIT_SHIFT, LIMIT_ACCOUNT, LIMIT_KEY } = LIMIT_LAYOUT
+
 const CHAIN = 2
-export const OPEN_ORDERS_MAX = 3
-export const ORDERS_PER_SECOND_MAX = 4
-export const RISK_LIMIT_PPM = 5
-export const POSITION_VALUE_MAX = 6
-export const ORDER_NOTIONAL_MAX = 7
-export const DAILY_LOSS_MAX = 8
-export const DRAWDOWN_MAX = 9
-/** Open orders of the key; the account's own stand in `Accounts`. */
-export const KEY_OPEN_COUNT = 10
 
 export class AccountLimits {
   data = new Float64Array(64 << LIMIT_SHIFT)

@@ -5,9 +5,11 @@ import { SelfTradePrevention } from '@wintrades/domain'
 import { SAFE_MAX, shareCeil } from './exact.ts'
 import type { Incoming } from './incoming.ts'
 import type { Instrument } from './instruments.ts'
-import { HIDDEN, HOT_SHIFT, LEAVES, NEXT, OWNER, WARM_SHIFT } from './order-store.ts'
-import { HEAD, LEVEL_SHIFT } from './price-levels.ts'
+import { LEVEL_LAYOUT, ORDER_LAYOUT } from './layouts.ts'
 import type { ShardState } from './state.ts'
+
+const { LEVEL_SHIFT, HEAD } = LEVEL_LAYOUT
+const { HOT_SHIFT, LEAVES, NEXT, OWNER, WARM_SHIFT, HIDDEN } = ORDER_LAYOUT
 
 export type LookAhead = {
   /** Lots that would trade, and Σ price × quantity of them. */

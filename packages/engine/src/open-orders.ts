@@ -5,34 +5,35 @@
 import { OrderFlag, Side } from '@wintrades/domain'
 import type { Incoming } from './incoming.ts'
 import type { Instrument } from './instruments.ts'
-import { KEY_OPEN_COUNT, LIMIT_SHIFT } from './limits.ts'
-import {
-  ACCEPTED_AT,
-  API_KEY,
-  BITS,
-  CUM_QUOTE,
-  DISPLAY,
-  EXPIRE_TIME,
-  EXPIRY_PLACE,
-  HIDDEN,
+import { LIMIT_LAYOUT, ORDER_LAYOUT, POSITION_LAYOUT } from './layouts.ts'
+import { packBits, sideOf } from './order-store.ts'
+import type { ShardState } from './state.ts'
+
+const { LIMIT_SHIFT, KEY_OPEN_COUNT } = LIMIT_LAYOUT
+const {
   HOT_SHIFT,
   LEAVES,
-  LINK,
-  ORIGIN,
   OWNER,
-  PRICE,
-  packBits,
-  QUANTITY,
-  SESSION,
-  STOP_PRICE,
-  sideOf,
-  TRAILING_OFFSET,
-  UPDATED_AT,
+  BITS,
   WARM_SHIFT,
+  PRICE,
+  QUANTITY,
+  HIDDEN,
+  DISPLAY,
+  ORIGIN,
+  SESSION,
+  API_KEY,
+  STOP_PRICE,
+  TRAILING_OFFSET,
+  EXPIRY_PLACE,
+  LINK,
   WIDE_SHIFT,
-} from './order-store.ts'
-import { BASE_BALANCE, OPEN_BUY, OPEN_SELL, POSITION_INSTRUMENT, POSITION_SHIFT, QUOTE_BALANCE } from './positions.ts'
-import type { ShardState } from './state.ts'
+  CUM_QUOTE,
+  ACCEPTED_AT,
+  UPDATED_AT,
+  EXPIRE_TIME,
+} = ORDER_LAYOUT
+const { POSITION_SHIFT, POSITION_INSTRUMENT, BASE_BALANCE, QUOTE_BALANCE, OPEN_BUY, OPEN_SELL } = POSITION_LAYOUT
 
 /** Gives what is left of the incoming order (whose funds are held) a slot and rests it in the book. Returns the slot. */
 export function openOrder(state: ShardState, instrument: Instrument, incoming: Incoming, origin: number): number {

@@ -3,30 +3,13 @@
 // Promises: `match` takes makers strictly from best price and oldest first and records each fill; a maker that is filled
 // whole has left the book but keeps its slot until the caller releases it.
 
-import {
-  BITS,
-  DISPLAY,
-  grownInts,
-  HIDDEN,
-  HOT_SHIFT,
-  ICEBERG,
-  LEAVES,
-  NEXT,
-  type OrderStore,
-  OWNER,
-  PREVIOUS,
-  sideOf,
-  WARM_SHIFT,
-} from './order-store.ts'
-import { BookSide, COUNT, HEAD, LEVEL_SHIFT, type LevelStore, TAIL } from './price-levels.ts'
+import { FILL_LAYOUT, LEVEL_LAYOUT, ORDER_LAYOUT } from './layouts.ts'
+import { grownInts, type OrderStore, sideOf } from './order-store.ts'
+import { BookSide, type LevelStore } from './price-levels.ts'
 
-/** A fill: 4 integers. */
-export const FILL_SHIFT = 2
-export const FILL_MAKER = 0
-export const FILL_QUANTITY = 1
-export const FILL_PRICE = 2
-/** What the maker still has, hidden quantity included; 0: it has left the book. */
-export const FILL_MAKER_LEAVES = 3
+const { FILL_SHIFT, FILL_MAKER, FILL_QUANTITY, FILL_PRICE, FILL_MAKER_LEAVES } = FILL_LAYOUT
+const { LEVEL_SHIFT, HEAD, TAIL, COUNT } = LEVEL_LAYOUT
+const { HOT_SHIFT, LEAVES, NEXT, PREVIOUS, OWNER, BITS, WARM_SHIFT, HIDDEN, DISPLAY, ICEBERG } = ORDER_LAYOUT
 
 /** Fills of the last `match` of any book of a shard; the caller empties it by setting `count` to 0. */
 export class FillBuffer {

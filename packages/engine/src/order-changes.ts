@@ -19,35 +19,33 @@ import {
 } from '@wintrades/domain'
 import { GOES_ON } from './incoming.ts'
 import type { Instrument } from './instruments.ts'
+import { ORDER_LAYOUT, POSITION_LAYOUT } from './layouts.ts'
 import { matchIncoming } from './matching.ts'
 import { cancelOrder, closeOrder, reduceOrder, releaseHold, rest, unrest } from './open-orders.ts'
 import { writeDone } from './order-entry.ts'
-import {
-  ACCOUNT_NEXT,
-  API_KEY,
-  BITS,
-  CUM_QUOTE,
-  flagsOf,
-  HIDDEN,
-  HOT_SHIFT,
-  ICEBERG,
-  LEAVES,
-  ORIGIN_NEXT,
-  OWNER,
-  orderTypeOf,
-  PRICE,
-  QUANTITY,
-  SESSION,
-  selfTradeOf,
-  sideOf,
-  timeInForceOf,
-  UPDATED_AT,
-  WARM_SHIFT,
-  WIDE_SHIFT,
-} from './order-store.ts'
-import { BASE_BALANCE, POSITION_INSTRUMENT, POSITION_SHIFT, QUOTE_BALANCE } from './positions.ts'
+import { flagsOf, orderTypeOf, selfTradeOf, sideOf, timeInForceOf } from './order-store.ts'
 import { checkBlocked, checkLimits, checkNotional, checkPhase, checkPrice, checkQuantity } from './risk.ts'
 import type { ShardState } from './state.ts'
+
+const {
+  HOT_SHIFT,
+  LEAVES,
+  OWNER,
+  BITS,
+  WARM_SHIFT,
+  PRICE,
+  QUANTITY,
+  HIDDEN,
+  ACCOUNT_NEXT,
+  ORIGIN_NEXT,
+  SESSION,
+  API_KEY,
+  WIDE_SHIFT,
+  CUM_QUOTE,
+  UPDATED_AT,
+  ICEBERG,
+} = ORDER_LAYOUT
+const { POSITION_SHIFT, POSITION_INSTRUMENT, BASE_BALANCE, QUOTE_BALANCE } = POSITION_LAYOUT
 
 export function cancel(state: ShardState): void {
   const { view, at, account, events, commandType } = state

@@ -22,12 +22,14 @@ import {
 import { SAFE_MAX, shareCeil } from './exact.ts'
 import { GOES_ON, type Incoming } from './incoming.ts'
 import type { Instrument } from './instruments.ts'
+import { POSITION_LAYOUT } from './layouts.ts'
 import { lookAhead } from './look-ahead.ts'
 import { matchIncoming } from './matching.ts'
 import { openOrder, releaseHold } from './open-orders.ts'
-import { BASE_BALANCE, OPEN_BUY, OPEN_SELL, POSITION_QUANTITY, POSITION_SHIFT, QUOTE_BALANCE } from './positions.ts'
 import { checkBlocked, checkLimits, checkNotional, checkPhase, checkPrice, checkQuantity } from './risk.ts'
 import type { ShardState } from './state.ts'
+
+const { POSITION_SHIFT, BASE_BALANCE, QUOTE_BALANCE, POSITION_QUANTITY, OPEN_BUY, OPEN_SELL } = POSITION_LAYOUT
 
 /** The pipeline of a new order. */
 export function newOrder(state: ShardState): void {

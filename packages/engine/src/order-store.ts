@@ -9,50 +9,22 @@ import {
   type Side,
   type TimeInForce,
 } from '@wintrades/domain'
+import { ORDER_LAYOUT } from './layouts.ts'
 
-/** `hot`: 2^3 integers an order. */
-export const HOT_SHIFT = 3
-/** Displayed quantity still open; what an iceberg hides stands in `WARM_HIDDEN`. */
-export const LEAVES = 0
-export const NEXT = 1
-export const PREVIOUS = 2
-export const LEVEL = 3
-export const ID_LOW = 4
-export const ID_NEXT = 5
-/** The position (account × instrument) it belongs to. Within one book, two orders of one account have one owner. */
-export const OWNER = 6
-export const BITS = 7
-
-/** `warm`: 2^4 integers an order. */
-export const WARM_SHIFT = 4
-export const PRICE = 0
-export const QUANTITY = 1
-export const HIDDEN = 2
-export const DISPLAY = 3
-export const ACCOUNT_NEXT = 4
-export const ACCOUNT_PREVIOUS = 5
-export const ORIGIN_NEXT = 6
-export const ORIGIN_PREVIOUS = 7
-/** Slot in the table of origins; 0: the order outlives its connection. */
-export const ORIGIN = 8
-export const SESSION = 9
-export const API_KEY = 10
-export const ID_HIGH = 11
-export const STOP_PRICE = 12
-export const TRAILING_OFFSET = 13
-/** Place in the expiry heap, from 1; 0: it does not expire by date. */
-export const EXPIRY_PLACE = 14
-/** The other leg of an OCO, or the entry of a bracket's leg; 0: none. */
-export const LINK = 15
-
-/** `wide`: 2^2 floats an order. */
-export const WIDE_SHIFT = 2
-export const CUM_QUOTE = 0
-export const ACCEPTED_AT = 1
-export const UPDATED_AT = 2
-export const EXPIRE_TIME = 3
-
-export const TEXT_WORDS = 9
+const {
+  HOT_SHIFT,
+  LEAVES,
+  NEXT,
+  ID_LOW,
+  ID_NEXT,
+  OWNER,
+  WARM_SHIFT,
+  QUANTITY,
+  HIDDEN,
+  ID_HIGH,
+  WIDE_SHIFT,
+  TEXT_WORDS,
+} = ORDER_LAYOUT
 
 /** Fields of `BITS`. */
 const SIDE_BIT = 1
@@ -60,12 +32,6 @@ const TYPE_SHIFT = 1
 const TIME_IN_FORCE_SHIFT = 4
 const SELF_TRADE_SHIFT = 7
 const FLAGS_SHIFT = 10
-/** It waits for its trigger and is in no book. */
-export const WAITING = 1 << 20
-/** It has been triggered: it now is the limit or market order inside. */
-export const TRIGGERED = 1 << 21
-/** Part of it is hidden (iceberg). */
-export const ICEBERG = 1 << 22
 
 export function packBits(
   side: Side,

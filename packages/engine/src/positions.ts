@@ -4,23 +4,22 @@
 import { assert, EventType, POSITION_CHANGED } from '@wintrades/domain'
 import type { EventWriter } from './event-writer.ts'
 import { proportionFloor, SAFE_MAX } from './exact.ts'
+import { POSITION_LAYOUT } from './layouts.ts'
 import { grownFloats, grownInts } from './order-store.ts'
 
-/** A position: 2^3 integers and 2^3 floats. */
-export const POSITION_SHIFT = 3
-export const POSITION_ACCOUNT = 0
-export const POSITION_INSTRUMENT = 1
-export const BASE_BALANCE = 2
-export const QUOTE_BALANCE = 3
+const {
+  POSITION_SHIFT,
+  POSITION_ACCOUNT,
+  POSITION_INSTRUMENT,
+  BASE_BALANCE,
+  QUOTE_BALANCE,
+  POSITION_QUANTITY,
+  COST,
+  REALISED,
+} = POSITION_LAYOUT
+
 const CHAIN = 4
 const MARK = 5
-
-export const POSITION_QUANTITY = 0
-export const COST = 1
-export const REALISED = 2
-/** Lots that its open orders may still buy, and sell. */
-export const OPEN_BUY = 3
-export const OPEN_SELL = 4
 
 export class Positions {
   data: Int32Array

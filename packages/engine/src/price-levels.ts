@@ -4,13 +4,12 @@
 // Asks are kept mirrored (`price XOR 2^31 − 1`): on both sides the best level is the one with the largest key.
 
 import { InvariantViolation } from '@wintrades/domain'
-import { grownFloats, grownInts, HOT_SHIFT, LEAVES, LEVEL, NEXT, type OrderStore, PREVIOUS } from './order-store.ts'
+import { LEVEL_LAYOUT, ORDER_LAYOUT } from './layouts.ts'
+import { grownFloats, grownInts, type OrderStore } from './order-store.ts'
 
-/** A level: 4 integers. */
-export const LEVEL_SHIFT = 2
-export const HEAD = 0
-export const TAIL = 1
-export const COUNT = 2
+const { LEVEL_SHIFT, HEAD, TAIL, COUNT } = LEVEL_LAYOUT
+const { HOT_SHIFT, LEAVES, NEXT, PREVIOUS, LEVEL } = ORDER_LAYOUT
+
 const MARK = 3
 
 const LEAF_BITS = 4

@@ -2,12 +2,15 @@
 // that refuses, with its limit and the value that broke it noted in the state; 0: it passes. Nothing here changes anything.
 
 import { LIMITS, Phase, RejectCode, Side } from '@wintrades/domain'
-import { BLOCKED } from './accounts.ts'
+
 import type { Incoming } from './incoming.ts'
 import type { Instrument } from './instruments.ts'
-import { KEY_OPEN_COUNT, LIMIT_SHIFT, OPEN_ORDERS_MAX, ORDER_NOTIONAL_MAX, POSITION_VALUE_MAX } from './limits.ts'
-import { OPEN_BUY, OPEN_SELL, POSITION_QUANTITY, POSITION_SHIFT } from './positions.ts'
+import { ACCOUNT_LAYOUT, LIMIT_LAYOUT, POSITION_LAYOUT } from './layouts.ts'
 import type { ShardState } from './state.ts'
+
+const { BLOCKED } = ACCOUNT_LAYOUT
+const { LIMIT_SHIFT, OPEN_ORDERS_MAX, POSITION_VALUE_MAX, ORDER_NOTIONAL_MAX, KEY_OPEN_COUNT } = LIMIT_LAYOUT
+const { POSITION_SHIFT, POSITION_QUANTITY, OPEN_BUY, OPEN_SELL } = POSITION_LAYOUT
 
 /** Kill switches of the shard, the instrument and the account. */
 export function checkBlocked(state: ShardState, instrument: Instrument, account: number): number {

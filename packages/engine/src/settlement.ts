@@ -6,11 +6,13 @@ import { DoneReason, EventType, Side, TRADE } from '@wintrades/domain'
 import { shareCeil } from './exact.ts'
 import type { Incoming } from './incoming.ts'
 import type { Instrument } from './instruments.ts'
+import { FILL_LAYOUT, ORDER_LAYOUT, POSITION_LAYOUT } from './layouts.ts'
 import { closeOrder } from './open-orders.ts'
-import { FILL_MAKER, FILL_MAKER_LEAVES, FILL_PRICE, FILL_QUANTITY, FILL_SHIFT } from './order-book.ts'
-import { CUM_QUOTE, HOT_SHIFT, OWNER, QUANTITY, UPDATED_AT, WARM_SHIFT, WIDE_SHIFT } from './order-store.ts'
-import { BASE_BALANCE, OPEN_BUY, OPEN_SELL, POSITION_ACCOUNT, POSITION_SHIFT, QUOTE_BALANCE } from './positions.ts'
 import type { ShardState } from './state.ts'
+
+const { FILL_SHIFT, FILL_MAKER, FILL_QUANTITY, FILL_PRICE, FILL_MAKER_LEAVES } = FILL_LAYOUT
+const { HOT_SHIFT, OWNER, WARM_SHIFT, QUANTITY, WIDE_SHIFT, CUM_QUOTE, UPDATED_AT } = ORDER_LAYOUT
+const { POSITION_SHIFT, POSITION_ACCOUNT, BASE_BALANCE, QUOTE_BALANCE, OPEN_BUY, OPEN_SELL } = POSITION_LAYOUT
 
 /** Settles the fills of the last `match`, in their order, and empties the buffer. */
 export function settleFills(state: ShardState, instrument: Instrument, incoming: Incoming): void {

@@ -15,41 +15,37 @@ import type {
 import { LIMITS } from '@wintrades/domain'
 import { addInstrument } from './definitions.ts'
 import type { Instrument } from './instruments.ts'
-import { LIMIT_SHIFT } from './limits.ts'
+import { LEVEL_LAYOUT, LIMIT_LAYOUT, ORDER_LAYOUT, POSITION_LAYOUT } from './layouts.ts'
 import { rest } from './open-orders.ts'
-import {
-  ACCEPTED_AT,
-  API_KEY,
-  BITS,
-  CUM_QUOTE,
-  DISPLAY,
-  EXPIRE_TIME,
-  HIDDEN,
+import { sideOf } from './order-store.ts'
+import type { BookSide } from './price-levels.ts'
+import { SnapshotError, SnapshotReader, SnapshotWriter } from './snapshot-bytes.ts'
+import { ENGINE_VERSION, ShardState } from './state.ts'
+
+const { LEVEL_SHIFT, HEAD } = LEVEL_LAYOUT
+const { LIMIT_SHIFT } = LIMIT_LAYOUT
+const {
   HOT_SHIFT,
   LEAVES,
   NEXT,
-  ORIGIN,
   OWNER,
+  BITS,
+  WARM_SHIFT,
   PRICE,
   QUANTITY,
+  HIDDEN,
+  DISPLAY,
+  ORIGIN,
   SESSION,
-  sideOf,
-  TEXT_WORDS,
-  UPDATED_AT,
-  WARM_SHIFT,
+  API_KEY,
   WIDE_SHIFT,
-} from './order-store.ts'
-import {
-  COST,
-  POSITION_ACCOUNT,
-  POSITION_INSTRUMENT,
-  POSITION_QUANTITY,
-  POSITION_SHIFT,
-  REALISED,
-} from './positions.ts'
-import { type BookSide, HEAD, LEVEL_SHIFT } from './price-levels.ts'
-import { SnapshotError, SnapshotReader, SnapshotWriter } from './snapshot-bytes.ts'
-import { ENGINE_VERSION, ShardState } from './state.ts'
+  CUM_QUOTE,
+  ACCEPTED_AT,
+  UPDATED_AT,
+  EXPIRE_TIME,
+  TEXT_WORDS,
+} = ORDER_LAYOUT
+const { POSITION_SHIFT, POSITION_ACCOUNT, POSITION_INSTRUMENT, POSITION_QUANTITY, COST, REALISED } = POSITION_LAYOUT
 
 const MAGIC = 0x31535457
 const FORMAT = 1

@@ -4,38 +4,34 @@
 
 import { finish } from './deduplication.ts'
 import type { Instrument } from './instruments.ts'
-import { LIMIT_SHIFT } from './limits.ts'
-import {
-  ACCEPTED_AT,
-  API_KEY,
-  BITS,
-  CUM_QUOTE,
-  DISPLAY,
-  EXPIRE_TIME,
-  HIDDEN,
+import { LEVEL_LAYOUT, LIMIT_LAYOUT, ORDER_LAYOUT, POSITION_LAYOUT } from './layouts.ts'
+import type { BookSide } from './price-levels.ts'
+import type { ShardState } from './state.ts'
+
+const { LEVEL_SHIFT, HEAD } = LEVEL_LAYOUT
+const { LIMIT_SHIFT } = LIMIT_LAYOUT
+const {
   HOT_SHIFT,
   LEAVES,
   NEXT,
-  ORIGIN,
   OWNER,
+  BITS,
+  WARM_SHIFT,
   PRICE,
   QUANTITY,
+  HIDDEN,
+  DISPLAY,
+  ORIGIN,
   SESSION,
-  TEXT_WORDS,
-  UPDATED_AT,
-  WARM_SHIFT,
+  API_KEY,
   WIDE_SHIFT,
-} from './order-store.ts'
-import {
-  COST,
-  POSITION_ACCOUNT,
-  POSITION_INSTRUMENT,
-  POSITION_QUANTITY,
-  POSITION_SHIFT,
-  REALISED,
-} from './positions.ts'
-import { type BookSide, HEAD, LEVEL_SHIFT } from './price-levels.ts'
-import type { ShardState } from './state.ts'
+  CUM_QUOTE,
+  ACCEPTED_AT,
+  UPDATED_AT,
+  EXPIRE_TIME,
+  TEXT_WORDS,
+} = ORDER_LAYOUT
+const { POSITION_SHIFT, POSITION_ACCOUNT, POSITION_INSTRUMENT, POSITION_QUANTITY, COST, REALISED } = POSITION_LAYOUT
 
 const TWO_32 = 4_294_967_296
 

@@ -24,7 +24,7 @@ import { LevelStore } from './price-levels.ts'
 import { Transfers } from './transfers.ts'
 
 /** Open orders in one shard: half of the ids that de-duplication remembers, so that an open order's id always is. */
-export const OPEN_ORDERS_MAX = LIMITS.deduplication_entries_max / 2
+export const ORDERS_MAX = LIMITS.deduplication_entries_max / 2
 
 /** The newest rules this engine knows; `ActivateVersion` chooses among them. */
 export const ENGINE_VERSION = 1
@@ -38,7 +38,7 @@ export class ShardState {
   /** By the kill switch. */
   blocked = false
 
-  readonly orders = new OrderStore(OPEN_ORDERS_MAX)
+  readonly orders = new OrderStore(ORDERS_MAX)
   readonly levels = new LevelStore()
   readonly fills = new FillBuffer()
   readonly ledger = new Ledger()

@@ -26,30 +26,29 @@ import {
   type TrialBalance,
 } from '@wintrades/domain'
 import type { Instrument } from './instruments.ts'
-import {
-  ACCEPTED_AT,
-  ACCOUNT_NEXT,
-  BITS,
-  CUM_QUOTE,
-  DISPLAY,
-  EXPIRE_TIME,
-  flagsOf,
+import { LEVEL_LAYOUT, ORDER_LAYOUT, POSITION_LAYOUT } from './layouts.ts'
+import { flagsOf, orderTypeOf, selfTradeOf, sideOf, timeInForceOf } from './order-store.ts'
+import type { BookSide } from './price-levels.ts'
+import type { ShardState } from './state.ts'
+
+const { LEVEL_SHIFT, COUNT } = LEVEL_LAYOUT
+const {
   HOT_SHIFT,
   OWNER,
-  orderTypeOf,
+  BITS,
+  WARM_SHIFT,
   PRICE,
   QUANTITY,
+  DISPLAY,
+  ACCOUNT_NEXT,
   STOP_PRICE,
-  selfTradeOf,
-  sideOf,
-  timeInForceOf,
-  UPDATED_AT,
-  WARM_SHIFT,
   WIDE_SHIFT,
-} from './order-store.ts'
-import { COST, POSITION_INSTRUMENT, POSITION_QUANTITY, POSITION_SHIFT, REALISED } from './positions.ts'
-import { type BookSide, COUNT, LEVEL_SHIFT } from './price-levels.ts'
-import type { ShardState } from './state.ts'
+  CUM_QUOTE,
+  ACCEPTED_AT,
+  UPDATED_AT,
+  EXPIRE_TIME,
+} = ORDER_LAYOUT
+const { POSITION_SHIFT, POSITION_INSTRUMENT, POSITION_QUANTITY, COST, REALISED } = POSITION_LAYOUT
 
 export type AccountView = {
   readonly balances: readonly Balance[]

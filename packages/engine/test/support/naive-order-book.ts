@@ -72,7 +72,10 @@ export class NaiveOrderBook {
       }
       this.say('accepted', { order: order.id })
       const atOnce = entry.timeInForce === TimeInForce.fok ? entry.quantity : entry.minimumQuantity
-      if (atOnce > 0 && this.reachable(order) < atOnce) return this.done(order, DoneReason.not_fillable)
+      if (atOnce > 0 && this.reachable(order) < atOnce) {
+        this.done(order, DoneReason.not_fillable)
+        return
+      }
       const rests = !isMarket && (entry.timeInForce === TimeInForce.gtc || entry.timeInForce === TimeInForce.day)
       this.enter(order, rests)
     })
@@ -98,7 +101,13 @@ export class NaiveOrderBook {
       }
       if (kept) this.cut(order, order.quantity - quantity)
       order.quantity = quantity
-      this.say('replaced', { order: id, price, quantity, leavesQty: quantity - order.cumQty, priorityKept: kept ? 1 : 0 })
+      this.say('replaced', {
+        order: id,
+        price,
+        quantity,
+        leavesQty: quantity - order.cumQty,
+        priorityKept: kept ? 1 : 0,
+      })
       if (!kept) {
         this.touch(order)
         this.orders = this.orders.filter((one) => one !== order)
@@ -157,9 +166,18 @@ export class NaiveOrderBook {
   /** Trades what it can; what is left rests or ends. */
   private enter(order: NaiveOrder, rests: boolean): void {
     const ended = this.match(order)
-    if (leavesOf(order) === 0) return this.done(order, DoneReason.filled)
-    if (ended) return this.done(order, DoneReason.self_trade_prevention)
-    if (!rests) return this.done(order, DoneReason.immediate_remainder)
+    if (leavesOf(order) === 0) {
+      this.done(order, DoneReason.filled)
+      return
+    }
+    if (ended) {
+      this.done(order, DoneReason.self_trade_prevention)
+      return
+    }
+    if (!rests) {
+      this.done(order, DoneReason.immediate_remainder)
+      return
+    }
     if (order.display !== 0 && order.display < order.shown) {
       order.hidden = order.shown - order.display
       order.shown = order.display

@@ -58,7 +58,8 @@ export function order(account: number, clientOrderId: string, text: string): Com
   if (fields['expireTime'] !== undefined) fields['timeInForce'] = TimeInForce.gtd
   if (fields['trailingOffset'] !== undefined) fields['orderType'] = OrderType.trailing_stop
   else if (fields['stopPrice'] !== undefined && fields['price'] !== undefined) {
-    fields['orderType'] = fields['orderType'] === OrderType.take_profit ? OrderType.take_profit_limit : OrderType.stop_limit
+    fields['orderType'] =
+      fields['orderType'] === OrderType.take_profit ? OrderType.take_profit_limit : OrderType.stop_limit
   }
   return command('new_order', fields)
 }

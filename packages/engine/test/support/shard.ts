@@ -1,8 +1,9 @@
 // A shard for tests: encodes commands into batches, applies them to an engine, and gives the events back as plain objects.
 
 import {
-  BATCH,
   BALANCE_CHANGED,
+  BATCH,
+  batchBytes,
   COMMAND_DONE,
   COMMAND_DUPLICATE,
   COMMAND_REJECTED,
@@ -13,7 +14,6 @@ import {
   DEFINITION_CHANGED,
   EventType,
   encodeCommand,
-  batchBytes,
   FUNDS_MOVED,
   forEachEvent,
   HASH_BYTES,
@@ -25,8 +25,8 @@ import {
   ORDER_TRIGGERED,
   OrderType,
   PHASE_CHANGED,
-  POSITION_CHANGED,
   Phase,
+  POSITION_CHANGED,
   SelfTradePrevention,
   type ShardIndex,
   TimeInForce,

@@ -1,0 +1,122 @@
+// Where each field of each record lies in the typed arrays of the stores.
+// A module takes what it needs into constants of its own (`const { LEAVES, NEXT } = ORDER_LAYOUT`): those the compiler folds into
+// the code, while a binding imported from another module is loaded from memory each time it is used, three times slower.
+
+/** An order in `OrderStore`. */
+export const ORDER_LAYOUT = {
+  /** `hot`: 2^3 integers an order. */
+  HOT_SHIFT: 3,
+  /** Displayed quantity still open; what an iceberg hides stands in `WARM_HIDDEN`. */
+  LEAVES: 0,
+  NEXT: 1,
+  PREVIOUS: 2,
+  LEVEL: 3,
+  ID_LOW: 4,
+  ID_NEXT: 5,
+  /** The position (account × instrument) it belongs to. Within one book, two orders of one account have one owner. */
+  OWNER: 6,
+  BITS: 7,
+  /** `warm`: 2^4 integers an order. */
+  WARM_SHIFT: 4,
+  PRICE: 0,
+  QUANTITY: 1,
+  HIDDEN: 2,
+  DISPLAY: 3,
+  ACCOUNT_NEXT: 4,
+  ACCOUNT_PREVIOUS: 5,
+  ORIGIN_NEXT: 6,
+  ORIGIN_PREVIOUS: 7,
+  /** Slot in the table of origins; 0: the order outlives its connection. */
+  ORIGIN: 8,
+  SESSION: 9,
+  API_KEY: 10,
+  ID_HIGH: 11,
+  STOP_PRICE: 12,
+  TRAILING_OFFSET: 13,
+  /** Place in the expiry heap, from 1; 0: it does not expire by date. */
+  EXPIRY_PLACE: 14,
+  /** The other leg of an OCO, or the entry of a bracket's leg; 0: none. */
+  LINK: 15,
+  /** `wide`: 2^2 floats an order. */
+  WIDE_SHIFT: 2,
+  CUM_QUOTE: 0,
+  ACCEPTED_AT: 1,
+  UPDATED_AT: 2,
+  EXPIRE_TIME: 3,
+  TEXT_WORDS: 9,
+  /** It waits for its trigger and is in no book. */
+  WAITING: 1 << 20,
+  /** It has been triggered: it now is the limit or market order inside. */
+  TRIGGERED: 1 << 21,
+  /** Part of it is hidden (iceberg). */
+  ICEBERG: 1 << 22,
+} as const
+
+/** A price level in `LevelStore`. */
+export const LEVEL_LAYOUT = {
+  /** A level: 4 integers. */
+  LEVEL_SHIFT: 2,
+  HEAD: 0,
+  TAIL: 1,
+  COUNT: 2,
+} as const
+
+/** A fill in `FillBuffer`. */
+export const FILL_LAYOUT = {
+  /** A fill: 4 integers. */
+  FILL_SHIFT: 2,
+  FILL_MAKER: 0,
+  FILL_QUANTITY: 1,
+  FILL_PRICE: 2,
+  /** What the maker still has, hidden quantity included; 0: it has left the book. */
+  FILL_MAKER_LEAVES: 3,
+} as const
+
+/** A position in `Positions`. */
+export const POSITION_LAYOUT = {
+  /** A position: 2^3 integers and 2^3 floats. */
+  POSITION_SHIFT: 3,
+  POSITION_ACCOUNT: 0,
+  POSITION_INSTRUMENT: 1,
+  BASE_BALANCE: 2,
+  QUOTE_BALANCE: 3,
+  POSITION_QUANTITY: 0,
+  COST: 1,
+  REALISED: 2,
+  /** Lots that its open orders may still buy, and sell. */
+  OPEN_BUY: 3,
+  OPEN_SELL: 4,
+} as const
+
+/** An account in `Accounts`. */
+export const ACCOUNT_LAYOUT = {
+  /** An account: 2^3 integers, at its id. */
+  ACCOUNT_SHIFT: 3,
+  ACCOUNT_FLAGS: 0,
+  FIRST_ORDER: 1,
+  LAST_ORDER: 2,
+  OPEN_COUNT: 3,
+  /** First of its chain of limits; 0: none. */
+  LIMITS_FIRST: 4,
+  /** Ever had funds here. */
+  KNOWN: 1,
+  /** By the kill switch. */
+  BLOCKED: 2,
+} as const
+
+/** Limits of an account or of one of its keys in `AccountLimits`. */
+export const LIMIT_LAYOUT = {
+  /** A record: 2^4 floats. */
+  LIMIT_SHIFT: 4,
+  LIMIT_ACCOUNT: 0,
+  LIMIT_KEY: 1,
+  OPEN_ORDERS_MAX: 3,
+  ORDERS_PER_SECOND_MAX: 4,
+  RISK_LIMIT_PPM: 5,
+  POSITION_VALUE_MAX: 6,
+  ORDER_NOTIONAL_MAX: 7,
+  DAILY_LOSS_MAX: 8,
+  DRAWDOWN_MAX: 9,
+  /** Open orders of the key; the account's own stand in `Accounts`. */
+  KEY_OPEN_COUNT: 10,
+} as const

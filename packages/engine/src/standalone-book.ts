@@ -1,0 +1,84 @@
+// One order book by itself: ids, prices and quantities in, fills out; no accounts and no money. The same book the engine uses,
+// for measuring it and for replaying recorded order flow.
+
+import type { Side } from '@wintrades/domain'
+import { ORDER_LAYOUT } from './layouts.ts'
+import { FillBuffer, OrderBook } from './order-book.ts'
+import { OrderStore, sideOf } from './order-store.ts'
+import { LevelStore } from './price-levels.ts'
+
+const { HOT_SHIFT, LEAVES, OWNER, BITS, WARM_SHIFT, HIDDEN } = ORDER_LAYOUT
+
+/** Calls give what was left unfilled; the fills of the last call stand in `fills`. Ids are positive and used once while open. */
+export class StandaloneBook {
+  readonly orders = new OrderStore(0x7fffffff)
+  readonly levels = new LevelStore()
+  readonly fills = new FillBuffer()
+  readonly book = new OrderBook(this.orders, this.levels, this.fills, 1)
+
+  /** A limit order: trades what it can, rests what is left. */
+  limit(id: number, side: Side, price: number, quantity: number): number {
+    this.begin()
+    const left = this.book.match(side, price, quantity, 0)
+    if (left > 0) this.rest(this.orders.allocate(id), side, price, left)
+    return left
+  }
+
+  /** An order that trades what it can down to `price` (0: at any price) and never rests. */
+  immediate(side: Side, price: number, quantity: number): number {
+    this.begin()
+    return this.book.match(side, price, quantity, 0)
+  }
+
+  /** False: there is no such order. */
+  cancel(id: number): boolean {
+    this.begin()
+    const slot = this.orders.find(id)
+    if (slot === 0) return false
+    this.book.remove(slot)
+    this.orders.release(slot)
+    return true
+  }
+
+  /** Moves an order to another price, at the end of its queue; it may trade at once. −1: there is no such order. */
+  move(id: number, price: number): number {
+    this.begin()
+    const slot = this.orders.find(id)
+    if (slot === 0) return -1
+    const h = slot << HOT_SHIFT
+    const side = sideOf(this.orders.hot[h + BITS])
+    const quantity = this.orders.hot[h + LEAVES]
+    this.book.remove(slot)
+    const left = this.book.match(side, price, quantity, 0)
+    if (left > 0) {
+      this.orders.hot[h + LEAVES] = left
+      this.book.add(slot, side, price)
+    } else this.orders.release(slot)
+    return left
+  }
+
+  /** Id of the order that a fill names: valid until the next call. */
+  idOf(slot: number): number {
+    return this.orders.numberOf(slot)
+  }
+
+  private rest(slot: number, side: Side, price: number, quantity: number): void {
+    const h = slot << HOT_SHIFT
+    this.orders.hot[h + LEAVES] = quantity
+    this.orders.hot[h + BITS] = side
+    this.orders.hot[h + OWNER] = 1
+    this.orders.warm[(slot << WARM_SHIFT) + HIDDEN] = 0
+    this.book.add(slot, side, price)
+  }
+
+  /** Forgets the last call: its touched levels, its fills, and the orders that were filled whole. */
+  private begin(): void {
+    const { fills, orders } = this
+    for (let i = 0; i < fills.count; i++) {
+      const f = i << 2
+      if (fills.data[f + 3] === 0) orders.release(fills.data[f])
+    }
+    fills.count = 0
+    this.levels.endCommand()
+  }
+}
