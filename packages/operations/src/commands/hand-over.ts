@@ -1,11 +1,10 @@
 // `wintrades hand-over SHARD --to REGION`: moves the leadership of a shard, planned and without loss, and waits until it is there.
 
-import { readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { secretsDirectory } from '@wintrades/platform'
+import { resolve } from 'node:path'
+import { loadConfig, loadSecrets } from '@wintrades/platform'
 import { Command } from 'commander'
 import { inRepository } from '../repository.ts'
-import { type ProcessStatus, readRunningStatus } from '../supervisor/index.ts'
+import { ConfigurationFault, type ProcessStatus, readRunningStatus } from '../supervisor/index.ts'
 import { type RegionReport, readRegion } from '../supervisor/region-report.ts'
 
 type HandOverOptions = { readonly to: string; readonly data?: string }
@@ -53,10 +52,11 @@ function findLeader(reports: readonly RegionReport[], name: string, command: Com
   return views.toSorted((left, right) => right.epoch - left.epoch)[0]?.leader ?? null
 }
 
+/** As the platform itself has it: from the environment, a file, or generated. */
 function operatorKey(dataDirectory: string): string {
-  const given = process.env['API_KEY']
-  if (given) return given
-  return readFileSync(join(secretsDirectory(dataDirectory), 'operator-api.key'), 'utf8').trimEnd()
+  const read = loadConfig({ ...process.env, DATA_DIRECTORY: dataDirectory })
+  if (!read.ok) throw new ConfigurationFault(read.faults.map((fault) => fault.message))
+  return loadSecrets(read.config).operatorApiKey
 }
 
 async function handOver(from: ProcessStatus, shard: string, to: string, key: string): Promise<number> {
