@@ -15,6 +15,7 @@ export const ORDER_LAYOUT = {
   ID_NEXT: 5,
   /** The position (account × instrument) it belongs to. Within one book, two orders of one account have one owner. */
   OWNER: 6,
+  /** Sixteen bits of what kind of order it is (`packBits`), and above them the high bits of its command number. */
   BITS: 7,
   /** `warm`: 2^4 integers an order. */
   WARM_SHIFT: 4,
@@ -30,13 +31,12 @@ export const ORDER_LAYOUT = {
   ORIGIN: 8,
   SESSION: 9,
   API_KEY: 10,
-  ID_HIGH: 11,
-  STOP_PRICE: 12,
-  TRAILING_OFFSET: 13,
+  STOP_PRICE: 11,
+  TRAILING_OFFSET: 12,
   /** Place in the expiry heap, from 1; 0: it does not expire by date. */
-  EXPIRY_PLACE: 14,
+  EXPIRY_PLACE: 13,
   /** The other leg of an OCO, or the entry of a bracket's leg; 0: none. */
-  LINK: 15,
+  LINK: 14,
   /** `wide`: 2^2 floats an order. */
   WIDE_SHIFT: 2,
   CUM_QUOTE: 0,
@@ -45,11 +45,11 @@ export const ORDER_LAYOUT = {
   EXPIRE_TIME: 3,
   TEXT_WORDS: 9,
   /** It waits for its trigger and is in no book. */
-  WAITING: 1 << 20,
+  WAITING: 1 << 13,
   /** It has been triggered: it now is the limit or market order inside. */
-  TRIGGERED: 1 << 21,
+  TRIGGERED: 1 << 14,
   /** Part of it is hidden (iceberg). */
-  ICEBERG: 1 << 22,
+  ICEBERG: 1 << 15,
 } as const
 
 /** A price level in `LevelStore`. */

@@ -45,12 +45,9 @@ export function openOrder(state: ShardState, instrument: Instrument, incoming: I
   const { hot, warm, wide } = orders
   hot[h + LEAVES] = incoming.leaves
   hot[h + OWNER] = incoming.position
-  hot[h + BITS] = packBits(
-    incoming.side,
-    incoming.orderType,
-    incoming.timeInForce,
-    incoming.selfTradePrevention,
-    incoming.flags,
+  orders.setKind(
+    slot,
+    packBits(incoming.side, incoming.orderType, incoming.timeInForce, incoming.selfTradePrevention, incoming.flags),
   )
   warm[w + PRICE] = incoming.price
   warm[w + QUANTITY] = incoming.quantity

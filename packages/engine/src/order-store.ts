@@ -3,6 +3,7 @@
 // Promises: nothing is allocated per order once the pool has grown; a released slot is in no index.
 
 import {
+  assert,
   InvariantViolation,
   type OrderType,
   type SelfTradePrevention,
@@ -11,20 +12,8 @@ import {
 } from '@wintrades/domain'
 import { ORDER_LAYOUT } from './layouts.ts'
 
-const {
-  HOT_SHIFT,
-  LEAVES,
-  NEXT,
-  ID_LOW,
-  ID_NEXT,
-  OWNER,
-  WARM_SHIFT,
-  QUANTITY,
-  HIDDEN,
-  ID_HIGH,
-  WIDE_SHIFT,
-  TEXT_WORDS,
-} = ORDER_LAYOUT
+const { HOT_SHIFT, LEAVES, NEXT, ID_LOW, ID_NEXT, OWNER, BITS, WARM_SHIFT, QUANTITY, HIDDEN, WIDE_SHIFT, TEXT_WORDS } =
+  ORDER_LAYOUT
 
 /** Fields of `BITS`. */
 const SIDE_BIT = 1
@@ -32,6 +21,8 @@ const TYPE_SHIFT = 1
 const TIME_IN_FORCE_SHIFT = 4
 const SELF_TRADE_SHIFT = 7
 const FLAGS_SHIFT = 10
+const HIGH_SHIFT = 16
+const KIND_MASK = 0xffff
 
 export function packBits(
   side: Side,
@@ -54,9 +45,18 @@ export const orderTypeOf = (bits: number): OrderType => ((bits >> TYPE_SHIFT) & 
 export const timeInForceOf = (bits: number): TimeInForce => ((bits >> TIME_IN_FORCE_SHIFT) & 7) as TimeInForce
 export const selfTradeOf = (bits: number): SelfTradePrevention =>
   ((bits >> SELF_TRADE_SHIFT) & 7) as SelfTradePrevention
-export const flagsOf = (bits: number): number => (bits >> FLAGS_SHIFT) & 0xff
+export const flagsOf = (bits: number): number => (bits >> FLAGS_SHIFT) & 7
 
 const TWO_32 = 4_294_967_296
+/** Command numbers are 48 bits: nine years at a million a second. */
+const NUMBER_MAX = 2 ** 48 - 1
+
+/** What kind of order a slot's `BITS` say it is. */
+export const kindOf = (bits: number): number => bits & KIND_MASK
+
+function highOf(number: number): number {
+  return number < TWO_32 ? 0 : Math.floor(number / TWO_32)
+}
 
 export class OrderStore {
   hot: Int32Array
@@ -97,24 +97,26 @@ export class OrderStore {
       slot = this.used++
     }
     this.count++
+    assert(number <= NUMBER_MAX, 'command numbers are left')
     const low = number | 0
     const h = slot << HOT_SHIFT
     const bucket = low & this.mask
     this.hot[h + ID_LOW] = low
     this.hot[h + ID_NEXT] = this.heads[bucket]
     this.heads[bucket] = slot
-    this.warm[(slot << WARM_SHIFT) + ID_HIGH] = number < TWO_32 ? 0 : Math.floor(number / TWO_32)
+    this.hot[h + BITS] = highOf(number) << HIGH_SHIFT
     return slot
   }
 
   /** The slot of the open order of command `number`; 0: there is none. */
   find(number: number): number {
     const low = number | 0
+    const high = highOf(number)
     const hot = this.hot
     let slot = this.heads[low & this.mask]
     while (slot !== 0) {
       const h = slot << HOT_SHIFT
-      if (hot[h + ID_LOW] === low && this.numberOf(slot) === number) return slot
+      if (hot[h + ID_LOW] === low && hot[h + BITS] >>> HIGH_SHIFT === high) return slot
       slot = hot[h + ID_NEXT]
     }
     return 0
@@ -122,7 +124,14 @@ export class OrderStore {
 
   /** Command number of an order. */
   numberOf(slot: number): number {
-    return (this.hot[(slot << HOT_SHIFT) + ID_LOW] >>> 0) + this.warm[(slot << WARM_SHIFT) + ID_HIGH] * TWO_32
+    const h = slot << HOT_SHIFT
+    return (this.hot[h + ID_LOW] >>> 0) + (this.hot[h + BITS] >>> HIGH_SHIFT) * TWO_32
+  }
+
+  /** Says what kind of order it is: see `packBits`. */
+  setKind(slot: number, bits: number): void {
+    const b = (slot << HOT_SHIFT) + BITS
+    this.hot[b] = (this.hot[b] & ~KIND_MASK) | bits
   }
 
   release(slot: number): void {

@@ -17,7 +17,7 @@ import { addInstrument } from './definitions.ts'
 import type { Instrument } from './instruments.ts'
 import { LEVEL_LAYOUT, LIMIT_LAYOUT, ORDER_LAYOUT, POSITION_LAYOUT } from './layouts.ts'
 import { rest } from './open-orders.ts'
-import { sideOf } from './order-store.ts'
+import { kindOf, sideOf } from './order-store.ts'
 import type { BookSide } from './price-levels.ts'
 import { SnapshotError, SnapshotReader, SnapshotWriter } from './snapshot-bytes.ts'
 import { ENGINE_VERSION, ShardState } from './state.ts'
@@ -293,7 +293,7 @@ function writeOrder(state: ShardState, slot: number, out: SnapshotWriter): void 
   out.int(positions.data[position + POSITION_ACCOUNT])
   out.int(positions.data[position + POSITION_INSTRUMENT])
   out.int(hot[h + LEAVES])
-  out.int(hot[h + BITS])
+  out.int(kindOf(hot[h + BITS]))
   out.int(warm[w + PRICE])
   out.int(warm[w + QUANTITY])
   out.int(warm[w + HIDDEN])
@@ -331,7 +331,7 @@ function readOrders(state: ShardState, from: SnapshotReader): void {
       throw new SnapshotError(`order of command ${number} has no position`)
     hot[h + OWNER] = position
     hot[h + LEAVES] = from.int()
-    hot[h + BITS] = from.int()
+    orders.setKind(slot, from.int() & 0xffff)
     warm[w + PRICE] = from.int()
     warm[w + QUANTITY] = from.int()
     warm[w + HIDDEN] = from.int()

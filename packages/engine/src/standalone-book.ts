@@ -7,7 +7,7 @@ import { FillBuffer, OrderBook } from './order-book.ts'
 import { OrderStore, sideOf } from './order-store.ts'
 import { LevelStore } from './price-levels.ts'
 
-const { HOT_SHIFT, LEAVES, OWNER, BITS, WARM_SHIFT, HIDDEN } = ORDER_LAYOUT
+const { HOT_SHIFT, LEAVES, OWNER, BITS } = ORDER_LAYOUT
 
 /** Calls give what was left unfilled; the fills of the last call stand in `fills`. Ids are positive and used once while open. */
 export class StandaloneBook {
@@ -65,9 +65,8 @@ export class StandaloneBook {
   private rest(slot: number, side: Side, price: number, quantity: number): void {
     const h = slot << HOT_SHIFT
     this.orders.hot[h + LEAVES] = quantity
-    this.orders.hot[h + BITS] = side
+    this.orders.setKind(slot, side)
     this.orders.hot[h + OWNER] = 1
-    this.orders.warm[(slot << WARM_SHIFT) + HIDDEN] = 0
     this.book.add(slot, side, price)
   }
 

@@ -5,6 +5,7 @@
 import { finish } from './deduplication.ts'
 import type { Instrument } from './instruments.ts'
 import { LEVEL_LAYOUT, LIMIT_LAYOUT, ORDER_LAYOUT, POSITION_LAYOUT } from './layouts.ts'
+import { kindOf } from './order-store.ts'
 import type { BookSide } from './price-levels.ts'
 import type { ShardState } from './state.ts'
 
@@ -206,7 +207,7 @@ function hashOrder(state: ShardState, slot: number, place: number, sum: Sum): vo
   sum.int(positions.data[position + POSITION_ACCOUNT]).int(positions.data[position + POSITION_INSTRUMENT])
   sum
     .int(hot[h + LEAVES])
-    .int(hot[h + BITS])
+    .int(kindOf(hot[h + BITS]))
     .int(warm[w + PRICE])
     .int(warm[w + QUANTITY])
   sum
