@@ -21,6 +21,7 @@ const TYPE_SHIFT = 1
 const TIME_IN_FORCE_SHIFT = 4
 const SELF_TRADE_SHIFT = 7
 const FLAGS_SHIFT = 10
+const FLAGS_MASK = 7
 const HIGH_SHIFT = 16
 const KIND_MASK = 0xffff
 
@@ -36,7 +37,7 @@ export function packBits(
     (orderType << TYPE_SHIFT) |
     (timeInForce << TIME_IN_FORCE_SHIFT) |
     (selfTradePrevention << SELF_TRADE_SHIFT) |
-    (flags << FLAGS_SHIFT)
+    ((flags & FLAGS_MASK) << FLAGS_SHIFT)
   )
 }
 
@@ -45,7 +46,7 @@ export const orderTypeOf = (bits: number): OrderType => ((bits >> TYPE_SHIFT) & 
 export const timeInForceOf = (bits: number): TimeInForce => ((bits >> TIME_IN_FORCE_SHIFT) & 7) as TimeInForce
 export const selfTradeOf = (bits: number): SelfTradePrevention =>
   ((bits >> SELF_TRADE_SHIFT) & 7) as SelfTradePrevention
-export const flagsOf = (bits: number): number => (bits >> FLAGS_SHIFT) & 7
+export const flagsOf = (bits: number): number => (bits >> FLAGS_SHIFT) & FLAGS_MASK
 
 const TWO_32 = 4_294_967_296
 /** Command numbers are 48 bits: nine years at a million a second. */
