@@ -1,0 +1,151 @@
+// Sessions of logged-in users: an access token for ten minutes, and a refresh token that works once and yields the next. Promises that a
+// refresh token used twice ends its session, because one of the two users stole it. After a log-out access tokens run out by themselves.
+
+import { createHash, randomBytes } from 'node:crypto'
+import type { AccountId } from '@wintrades/domain'
+import { ApiFault } from '../errors.ts'
+import type { Account } from './accounts.ts'
+import type { AccountsDatabase } from './database.ts'
+import type { AccountPrincipal } from './principal.ts'
+import { ACCESS_TOKEN_SECONDS, type AccessTokens } from './tokens.ts'
+
+/** `expiresIn`: seconds that the access token is valid. */
+export type SessionTokens = {
+  readonly accessToken: string
+  readonly refreshToken: string
+  readonly expiresIn: number
+  readonly accountId: AccountId
+}
+
+/** From the last refresh on. */
+const REFRESH_TOKEN_MS = 30 * 24 * 60 * 60 * 1_000
+/** Of one account; a log-in beyond them ends the session opened first. */
+const SESSIONS_MAX = 100
+/** `<family>.<secret>`: 128 and 256 random bits. */
+const REFRESH_TOKEN = /^([\w-]{22})\.[\w-]{43}$/
+
+export type SessionsParts = {
+  readonly database: AccountsDatabase
+  readonly tokens: AccessTokens
+  readonly now_ms: () => number
+}
+
+/**
+ * A session is a family of refresh tokens of which only the newest is valid; its hash is all that is stored. Another token of the same
+ * family is therefore one that was used before: nobody else knows the family's id.
+ */
+export class Sessions {
+  readonly #database: AccountsDatabase
+  readonly #tokens: AccessTokens
+  readonly #now_ms: () => number
+  readonly #families = new WeakMap<AccountPrincipal, string>()
+
+  constructor(parts: SessionsParts) {
+    this.#database = parts.database
+    this.#tokens = parts.tokens
+    this.#now_ms = parts.now_ms
+  }
+
+  /** A new session, after the log-in was verified. */
+  async open(account: Account): Promise<SessionTokens> {
+    const family_id = randomBytes(16).toString('base64url')
+    const refreshToken = newRefreshToken(family_id)
+    const now_ms = this.#now_ms()
+    const { accountId: account_id } = account
+    await this.#database.transaction().execute(async (transaction) => {
+      await transaction.deleteFrom('sessions').where('expires_ms', '<=', now_ms).execute()
+      const surplus = transaction
+        .selectFrom('sessions')
+        .select('family_id')
+        .where('account_id', '=', account_id)
+        .orderBy('opened_ms', 'desc')
+        .limit(SESSIONS_MAX)
+        .offset(SESSIONS_MAX - 1)
+      await transaction.deleteFrom('sessions').where('family_id', 'in', surplus).execute()
+      await transaction
+        .insertInto('sessions')
+        .values({
+          family_id,
+          account_id,
+          token_hash: hashOf(refreshToken),
+          opened_ms: now_ms,
+          expires_ms: now_ms + REFRESH_TOKEN_MS,
+        })
+        .execute()
+    })
+    return await this.#answer(account, family_id, refreshToken)
+  }
+
+  /** The next tokens. Throws TOKEN_INVALID; TOKEN_REUSED when the token was used before, which ends the session. */
+  async refresh(refreshToken: string): Promise<SessionTokens> {
+    const familyId = familyOf(refreshToken)
+    const next = newRefreshToken(familyId)
+    const now_ms = this.#now_ms()
+    const outcome = await this.#database.transaction().execute(async (transaction) => {
+      const session = await transaction
+        .selectFrom('sessions')
+        .innerJoin('users', 'users.account_id', 'sessions.account_id')
+        .select(['users.account_id', 'users.user_id', 'sessions.token_hash', 'sessions.expires_ms'])
+        .where('family_id', '=', familyId)
+        .executeTakeFirst()
+      if (session === undefined || session.expires_ms <= now_ms) return 'invalid'
+      if (!hashOf(refreshToken).equals(session.token_hash)) {
+        await transaction.deleteFrom('sessions').where('family_id', '=', familyId).execute()
+        return 'reused'
+      }
+      await transaction
+        .updateTable('sessions')
+        .set({ token_hash: hashOf(next), expires_ms: now_ms + REFRESH_TOKEN_MS })
+        .where('family_id', '=', familyId)
+        .execute()
+      return { userId: session.user_id, accountId: session.account_id as AccountId }
+    })
+    // Thrown out here, because a fault inside would roll the end of the session back.
+    if (outcome === 'invalid') throw new ApiFault('TOKEN_INVALID')
+    if (outcome === 'reused') throw new ApiFault('TOKEN_REUSED')
+    return await this.#answer(outcome, familyId, next)
+  }
+
+  /** Log out: ends the session of this refresh token, be it the newest or not. An ended one is fine. Throws TOKEN_INVALID. */
+  async close(refreshToken: string): Promise<void> {
+    await this.#database.deleteFrom('sessions').where('family_id', '=', familyOf(refreshToken)).execute()
+  }
+
+  /** Who bears this access token. Throws TOKEN_INVALID. */
+  async verify(accessToken: string): Promise<AccountPrincipal> {
+    const { principal, familyId } = await this.#tokens.verify(accessToken)
+    if (!this.#families.has(principal)) this.#families.set(principal, familyId)
+    return principal
+  }
+
+  /** Whether the session of a principal that `verify` gave out has not ended. */
+  async isCurrent(principal: AccountPrincipal): Promise<boolean> {
+    const familyId = this.#families.get(principal)
+    if (familyId === undefined) return false
+    const session = await this.#database
+      .selectFrom('sessions')
+      .select('expires_ms')
+      .where('family_id', '=', familyId)
+      .executeTakeFirst()
+    return session !== undefined && session.expires_ms > this.#now_ms()
+  }
+
+  async #answer(account: Account, familyId: string, refreshToken: string): Promise<SessionTokens> {
+    const accessToken = await this.#tokens.sign(account, familyId)
+    return { accessToken, refreshToken, expiresIn: ACCESS_TOKEN_SECONDS, accountId: account.accountId }
+  }
+}
+
+function newRefreshToken(familyId: string): string {
+  return `${familyId}.${randomBytes(32).toString('base64url')}`
+}
+
+function familyOf(refreshToken: string): string {
+  const familyId = REFRESH_TOKEN.exec(refreshToken)?.[1]
+  if (familyId === undefined) throw new ApiFault('TOKEN_INVALID')
+  return familyId
+}
+
+function hashOf(refreshToken: string): Buffer {
+  return createHash('sha256').update(refreshToken).digest()
+}
