@@ -46,37 +46,35 @@ export class Accounts {
     checkEmail(email)
     checkPassword(password, email)
     const key = emailKey(email)
-    // Asked before the hash, which is dear, and decided after it by the unique column.
-    if (await this.#isTaken(key)) throw new ApiFault('EMAIL_TAKEN')
+    // Asked before the hash, which is dear, and decided after it.
+    if (this.#isTaken(key)) throw new ApiFault('EMAIL_TAKEN')
     const password_hash = await this.#passwords.hash(password)
     const user_id = randomUUID()
-    const accountId = await this.#database.transaction().execute(async (transaction) => {
-      const taken = await transaction.selectFrom('users').select('account_id').where('email_key', '=', key).execute()
-      if (taken.length > 0) throw new ApiFault('EMAIL_TAKEN')
-      const last = await transaction
-        .selectFrom('users')
-        .select(({ fn }) => fn.max('account_id').as('account_id'))
-        .executeTakeFirst()
-      const account_id = (last?.account_id ?? FIRST_ACCOUNT - 1) + 1
-      if (account_id > LIMITS.accounts_max)
+    const { queries } = this.#database
+    const account_id = this.#database.transaction(() => {
+      if (this.#isTaken(key)) throw new ApiFault('EMAIL_TAKEN')
+      const last = this.#database.first(
+        queries.selectFrom('users').select('account_id').orderBy('account_id', 'desc').limit(1),
+      )
+      const next = last === undefined ? FIRST_ACCOUNT : last.account_id + 1
+      if (next > LIMITS.accounts_max)
         throw new ApiFault('OVERLOADED', { message: 'There is no room for more accounts.' })
-      await transaction
-        .insertInto('users')
-        .values({ account_id, user_id, email, email_key: key, password_hash, created_ms: this.#now_ms() })
-        .execute()
-      return account_id
+      const user = { account_id: next, user_id, email, email_key: key, password_hash, created_ms: this.#now_ms() }
+      this.#database.run(queries.insertInto('users').values(user))
+      return next
     })
-    return { userId: user_id, accountId: accountId as AccountId }
+    return { userId: user_id, accountId: account_id as AccountId }
   }
 
   /** The account of this e-mail address and password. Throws CREDENTIALS_INVALID, OVERLOADED. */
   async verify(email: string, password: string): Promise<Account> {
     if (email.length > EMAIL_CHARS_MAX || !isPasswordLength(password)) throw new ApiFault('CREDENTIALS_INVALID')
-    const user = await this.#database
-      .selectFrom('users')
-      .select(['account_id', 'user_id', 'password_hash'])
-      .where('email_key', '=', emailKey(email))
-      .executeTakeFirst()
+    const user = this.#database.first(
+      this.#database.queries
+        .selectFrom('users')
+        .select(['account_id', 'user_id', 'password_hash'])
+        .where('email_key', '=', emailKey(email)),
+    )
     const matches = await this.#passwords.verify(user?.password_hash ?? this.#nobodysHash, password)
     if (user === undefined || !matches) throw new ApiFault('CREDENTIALS_INVALID')
     return { userId: user.user_id, accountId: user.account_id as AccountId }
@@ -84,41 +82,31 @@ export class Accounts {
 
   /** Null: there is no such account. */
   async find(accountId: AccountId): Promise<Account | null> {
-    const user = await this.#database
-      .selectFrom('users')
-      .select('user_id')
-      .where('account_id', '=', accountId)
-      .executeTakeFirst()
+    const { queries } = this.#database
+    const user = this.#database.first(queries.selectFrom('users').select('user_id').where('account_id', '=', accountId))
     return user === undefined ? null : { userId: user.user_id, accountId }
   }
 
   /** Whether the demo funds have all been given; while not, giving them is tried again under the same transfer ids. */
   async isFunded(accountId: AccountId): Promise<boolean> {
-    const user = await this.#database
-      .selectFrom('users')
-      .select('funded')
-      .where('account_id', '=', accountId)
-      .executeTakeFirst()
+    const { queries } = this.#database
+    const user = this.#database.first(queries.selectFrom('users').select('funded').where('account_id', '=', accountId))
     assert(user !== undefined, `account ${accountId} is not registered`)
     return user.funded === 1
   }
 
   async markFunded(accountId: AccountId): Promise<void> {
-    const result = await this.#database
-      .updateTable('users')
-      .set({ funded: 1 })
-      .where('account_id', '=', accountId)
-      .executeTakeFirst()
-    assert(result.numUpdatedRows === 1n, `account ${accountId} is not registered`)
+    const { queries } = this.#database
+    const changed = this.#database.run(
+      queries.updateTable('users').set({ funded: 1 }).where('account_id', '=', accountId),
+    )
+    assert(changed === 1, `account ${accountId} is not registered`)
   }
 
-  async #isTaken(key: string): Promise<boolean> {
-    const user = await this.#database
-      .selectFrom('users')
-      .select('account_id')
-      .where('email_key', '=', key)
-      .executeTakeFirst()
-    return user !== undefined
+  #isTaken(key: string): boolean {
+    const { queries } = this.#database
+    const users = queries.selectFrom('users').select('account_id').where('email_key', '=', key)
+    return this.#database.first(users) !== undefined
   }
 }
 

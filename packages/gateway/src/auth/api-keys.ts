@@ -102,32 +102,18 @@ export class ApiKeys {
     const keyId = `wtk_${randomBytes(18).toString('base64url')}`
     const secret = randomBytes(32).toString('hex')
     const created_ms = this.#now_ms()
-    const apiKey = await this.#database.transaction().execute(async (transaction) => {
-      const { keys } = await transaction
-        .selectFrom('api_keys')
-        .select(({ fn }) => fn.countAll<number>().as('keys'))
-        .where('account_id', '=', account)
-        .executeTakeFirstOrThrow()
-      if (keys >= API_KEYS_MAX) throw new ApiFault('KEYS_TOO_MANY', { details: { limit: API_KEYS_MAX } })
-      const { number } = await transaction
-        .updateTable('users')
-        .set(({ eb }) => ({ api_keys_numbered: eb('api_keys_numbered', '+', 1) }))
-        .where('account_id', '=', account)
-        .returning('api_keys_numbered as number')
-        .executeTakeFirstOrThrow()
-      await transaction
-        .insertInto('api_keys')
-        .values({
-          key_id: keyId,
-          account_id: account,
-          number,
-          label: request.label,
-          scopes: scopes.join(' '),
-          ip_allow_list: ipAllowList.join(' '),
-          secret_encrypted: this.#encrypt(keyId, secret),
-          created_ms,
-        })
-        .execute()
+    const row = {
+      key_id: keyId,
+      account_id: account,
+      label: request.label,
+      scopes: scopes.join(' '),
+      ip_allow_list: ipAllowList.join(' '),
+      secret_encrypted: this.#encrypt(keyId, secret),
+      created_ms,
+    }
+    const apiKey = this.#database.transaction(() => {
+      const number = this.#nextNumber(account)
+      this.#database.run(this.#database.queries.insertInto('api_keys').values({ ...row, number }))
       return number
     })
     const createdAt = new Date(created_ms).toISOString()
@@ -136,13 +122,14 @@ export class ApiKeys {
 
   /** All of the account's, the oldest first. */
   async list(account: AccountId): Promise<readonly ApiKeyView[]> {
-    const rows = await this.#database
-      .selectFrom('api_keys')
-      .select(['key_id', 'number', 'label', 'scopes', 'ip_allow_list', 'created_ms'])
-      .where('account_id', '=', account)
-      .orderBy('number')
-      .limit(API_KEYS_MAX)
-      .execute()
+    const rows = this.#database.all(
+      this.#database.queries
+        .selectFrom('api_keys')
+        .select(['key_id', 'number', 'label', 'scopes', 'ip_allow_list', 'created_ms'])
+        .where('account_id', '=', account)
+        .orderBy('number')
+        .limit(API_KEYS_MAX),
+    )
     return rows.map((row) => ({
       keyId: row.key_id,
       apiKey: row.number,
@@ -155,12 +142,11 @@ export class ApiKeys {
 
   /** Throws NOT_FOUND when the account has no such key. */
   async delete(account: AccountId, keyId: string): Promise<void> {
-    const result = await this.#database
-      .deleteFrom('api_keys')
-      .where('key_id', '=', keyId)
-      .where('account_id', '=', account)
-      .executeTakeFirst()
-    if (result.numDeletedRows === 0n) throw new ApiFault('NOT_FOUND')
+    const { queries } = this.#database
+    const deleted = this.#database.run(
+      queries.deleteFrom('api_keys').where('key_id', '=', keyId).where('account_id', '=', account),
+    )
+    if (deleted === 0) throw new ApiFault('NOT_FOUND')
     this.#remembered.delete(keyId)
   }
 
@@ -179,7 +165,7 @@ export class ApiKeys {
         details: { window_ms: this.#window_ms, serverTime_ms: this.#now_ms() },
       })
     }
-    const key = await this.#find(keyId)
+    const key = this.#find(keyId)
     if (key === null || !isSignature(key.secret, request)) throw new ApiFault('SIGNATURE_INVALID')
     if (!key.allowList.allows(address)) throw new ApiFault('ADDRESS_NOT_ALLOWED', { details: { address } })
     return key.principal
@@ -188,21 +174,22 @@ export class ApiKeys {
   /** Whether the key of a principal that `verify` gave out has not been deleted. */
   async isCurrent(principal: AccountPrincipal): Promise<boolean> {
     const keyId = this.#keyIds.get(principal)
-    return keyId !== undefined && (await this.#find(keyId)) !== null
+    return keyId !== undefined && this.#find(keyId) !== null
   }
 
   /** Unknown ids are not remembered: the key may be made at another process the next moment. */
-  async #find(keyId: string): Promise<Remembered | null> {
+  #find(keyId: string): Remembered | null {
     const now_ms = this.#now_ms()
     const known = this.#remembered.get(keyId)
     if (known !== undefined && now_ms - known.checked_ms < RECHECK_MS) return known
-    const row = await this.#database
-      .selectFrom('api_keys')
-      .innerJoin('users', 'users.account_id', 'api_keys.account_id')
-      .selectAll('api_keys')
-      .select('users.user_id')
-      .where('key_id', '=', keyId)
-      .executeTakeFirst()
+    const row = this.#database.first(
+      this.#database.queries
+        .selectFrom('api_keys')
+        .innerJoin('users', 'users.account_id', 'api_keys.account_id')
+        .selectAll('api_keys')
+        .select('users.user_id')
+        .where('key_id', '=', keyId),
+    )
     if (row === undefined) {
       this.#remembered.delete(keyId)
       return null
@@ -225,6 +212,28 @@ export class ApiKeys {
     this.#remembered.set(keyId, found)
     this.#keyIds.set(principal, keyId)
     return found
+  }
+
+  /** Within a transaction. Throws KEYS_TOO_MANY. */
+  #nextNumber(account: AccountId): number {
+    const { queries } = this.#database
+    const counted = this.#database.first(
+      queries
+        .selectFrom('api_keys')
+        .select(({ fn }) => fn.countAll<number>().as('keys'))
+        .where('account_id', '=', account),
+    )
+    assert(counted !== undefined, 'a count has one row')
+    if (counted.keys >= API_KEYS_MAX) throw new ApiFault('KEYS_TOO_MANY', { details: { limit: API_KEYS_MAX } })
+    const numbered = this.#database.first(
+      queries
+        .updateTable('users')
+        .set(({ eb }) => ({ api_keys_numbered: eb('api_keys_numbered', '+', 1) }))
+        .where('account_id', '=', account)
+        .returning('api_keys_numbered as number'),
+    )
+    assert(numbered !== undefined, `account ${account} is not registered`)
+    return numbered.number
   }
 
   /** Nonce, tag, ciphertext. Bound to the key's id, so that rows cannot be exchanged. */
@@ -253,9 +262,16 @@ export class ApiKeys {
 }
 
 function isSignature(secret: KeyObject, request: SignedRequest): boolean {
-  const hmac = createHmac('sha256', secret)
-  hmac.update(`${request.timestamp}\n${request.method}\n${request.pathWithQuery}\n`).update(request.rawBody)
-  return timingSafeEqual(hmac.digest(), Buffer.from(request.signature, 'hex'))
+  return timingSafeEqual(signatureOf(secret, request), Buffer.from(request.signature, 'hex'))
+}
+
+/** HMAC-SHA256 over timestamp, method, path with query and body, a line each; what clients send in hexadecimal. */
+export function signatureOf(
+  secret: KeyObject | string,
+  request: Pick<SignedRequest, 'timestamp' | 'method' | 'pathWithQuery' | 'rawBody'>,
+): Buffer {
+  const { timestamp, method, pathWithQuery, rawBody } = request
+  return createHmac('sha256', secret).update(`${timestamp}\n${method}\n${pathWithQuery}\n`).update(rawBody).digest()
 }
 
 function checkedScopes(scopes: readonly string[]): readonly Scope[] {

@@ -4,7 +4,7 @@ import type { Secrets } from '@wintrades/platform'
 import { Accounts } from './accounts.ts'
 import { ApiKeys } from './api-keys.ts'
 import { Authenticator } from './authenticator.ts'
-import { openAccountsDatabase } from './database.ts'
+import { AccountsDatabase } from './database.ts'
 import { PasswordHasher, type PasswordHasherOptions } from './passwords.ts'
 import { Sessions } from './sessions.ts'
 import { AccessTokens } from './tokens.ts'
@@ -24,14 +24,14 @@ export type Auth = {
   readonly sessions: Sessions
   readonly apiKeys: ApiKeys
   readonly authenticator: Authenticator
-  close(): Promise<void>
+  close(): void
 }
 
 /** Throws AccountsSchemaError when the file is of a newer release. */
 export async function openAuth(options: AuthOptions): Promise<Auth> {
   const { secrets } = options
   const now_ms = options.now_ms ?? Date.now
-  const database = await openAccountsDatabase(options.dataDirectory)
+  const database = new AccountsDatabase(options.dataDirectory)
   const passwords = new PasswordHasher(options.passwords)
   const tokens = new AccessTokens(secrets.jwtKeys, now_ms)
   const sessions = new Sessions({ database, tokens, now_ms })
@@ -39,5 +39,5 @@ export async function openAuth(options: AuthOptions): Promise<Auth> {
   const apiKeys = new ApiKeys({ database, encryptionKey: secrets.encryptionKey, now_ms, ...window })
   const authenticator = new Authenticator({ sessions, apiKeys, operatorApiKey: secrets.operatorApiKey })
   const accounts = await Accounts.create({ database, passwords, now_ms })
-  return { accounts, sessions, apiKeys, authenticator, close: () => database.destroy() }
+  return { accounts, sessions, apiKeys, authenticator, close: () => database.close() }
 }

@@ -51,27 +51,25 @@ export class Sessions {
     const family_id = randomBytes(16).toString('base64url')
     const refreshToken = newRefreshToken(family_id)
     const now_ms = this.#now_ms()
-    const { accountId: account_id } = account
-    await this.#database.transaction().execute(async (transaction) => {
-      await transaction.deleteFrom('sessions').where('expires_ms', '<=', now_ms).execute()
-      const surplus = transaction
-        .selectFrom('sessions')
-        .select('family_id')
-        .where('account_id', '=', account_id)
-        .orderBy('opened_ms', 'desc')
-        .limit(SESSIONS_MAX)
-        .offset(SESSIONS_MAX - 1)
-      await transaction.deleteFrom('sessions').where('family_id', 'in', surplus).execute()
-      await transaction
-        .insertInto('sessions')
-        .values({
-          family_id,
-          account_id,
-          token_hash: hashOf(refreshToken),
-          opened_ms: now_ms,
-          expires_ms: now_ms + REFRESH_TOKEN_MS,
-        })
-        .execute()
+    const { queries } = this.#database
+    const surplus = queries
+      .selectFrom('sessions')
+      .select('family_id')
+      .where('account_id', '=', account.accountId)
+      .orderBy('opened_ms', 'desc')
+      .limit(SESSIONS_MAX)
+      .offset(SESSIONS_MAX - 1)
+    const session = {
+      family_id,
+      account_id: account.accountId,
+      token_hash: hashOf(refreshToken),
+      opened_ms: now_ms,
+      expires_ms: now_ms + REFRESH_TOKEN_MS,
+    }
+    this.#database.transaction(() => {
+      this.#database.run(queries.deleteFrom('sessions').where('expires_ms', '<=', now_ms))
+      this.#database.run(queries.deleteFrom('sessions').where('family_id', 'in', surplus))
+      this.#database.run(queries.insertInto('sessions').values(session))
     })
     return await this.#answer(account, family_id, refreshToken)
   }
@@ -81,23 +79,22 @@ export class Sessions {
     const familyId = familyOf(refreshToken)
     const next = newRefreshToken(familyId)
     const now_ms = this.#now_ms()
-    const outcome = await this.#database.transaction().execute(async (transaction) => {
-      const session = await transaction
-        .selectFrom('sessions')
-        .innerJoin('users', 'users.account_id', 'sessions.account_id')
-        .select(['users.account_id', 'users.user_id', 'sessions.token_hash', 'sessions.expires_ms'])
-        .where('family_id', '=', familyId)
-        .executeTakeFirst()
+    const { queries } = this.#database
+    const outcome = this.#database.transaction(() => {
+      const session = this.#database.first(
+        queries
+          .selectFrom('sessions')
+          .innerJoin('users', 'users.account_id', 'sessions.account_id')
+          .select(['users.account_id', 'users.user_id', 'sessions.token_hash', 'sessions.expires_ms'])
+          .where('family_id', '=', familyId),
+      )
       if (session === undefined || session.expires_ms <= now_ms) return 'invalid'
       if (!hashOf(refreshToken).equals(session.token_hash)) {
-        await transaction.deleteFrom('sessions').where('family_id', '=', familyId).execute()
+        this.#database.run(queries.deleteFrom('sessions').where('family_id', '=', familyId))
         return 'reused'
       }
-      await transaction
-        .updateTable('sessions')
-        .set({ token_hash: hashOf(next), expires_ms: now_ms + REFRESH_TOKEN_MS })
-        .where('family_id', '=', familyId)
-        .execute()
+      const renewed = { token_hash: hashOf(next), expires_ms: now_ms + REFRESH_TOKEN_MS }
+      this.#database.run(queries.updateTable('sessions').set(renewed).where('family_id', '=', familyId))
       return { userId: session.user_id, accountId: session.account_id as AccountId }
     })
     // Thrown out here, because a fault inside would roll the end of the session back.
@@ -108,7 +105,8 @@ export class Sessions {
 
   /** Log out: ends the session of this refresh token, be it the newest or not. An ended one is fine. Throws TOKEN_INVALID. */
   async close(refreshToken: string): Promise<void> {
-    await this.#database.deleteFrom('sessions').where('family_id', '=', familyOf(refreshToken)).execute()
+    const familyId = familyOf(refreshToken)
+    this.#database.run(this.#database.queries.deleteFrom('sessions').where('family_id', '=', familyId))
   }
 
   /** Who bears this access token. Throws TOKEN_INVALID. */
@@ -122,11 +120,10 @@ export class Sessions {
   async isCurrent(principal: AccountPrincipal): Promise<boolean> {
     const familyId = this.#families.get(principal)
     if (familyId === undefined) return false
-    const session = await this.#database
-      .selectFrom('sessions')
-      .select('expires_ms')
-      .where('family_id', '=', familyId)
-      .executeTakeFirst()
+    const { queries } = this.#database
+    const session = this.#database.first(
+      queries.selectFrom('sessions').select('expires_ms').where('family_id', '=', familyId),
+    )
     return session !== undefined && session.expires_ms > this.#now_ms()
   }
 

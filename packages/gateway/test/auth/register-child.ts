@@ -1,0 +1,23 @@
+// Opens the accounts as a process of its own would and registers some users, for accounts.test.ts; reports their account numbers.
+
+import { parentPort, workerData } from 'node:worker_threads'
+import { openAuth } from '../../src/auth/auth.ts'
+
+const { dataDirectory, name, registrations } = workerData as {
+  dataDirectory: string
+  name: string
+  registrations: number
+}
+const text = new TextEncoder()
+const secrets = {
+  jwtKeys: [{ kid: 'test', key: text.encode('k'.repeat(32)) }],
+  encryptionKey: new Uint8Array(32),
+  operatorApiKey: 'k'.repeat(24),
+}
+const auth = await openAuth({ dataDirectory, secrets })
+const users = Array.from({ length: registrations }, (_, i) =>
+  auth.accounts.register(`${name}${i}@example.com`, 'correct horse battery staple'),
+)
+const accounts = (await Promise.all(users)).map((user) => user.accountId)
+auth.close()
+parentPort?.postMessage(accounts)
