@@ -1,0 +1,16 @@
+// The venue: the only writer. Commands in; committed batches with their events out; questions to this process's replicas.
+
+export * from './api.ts'
+export { Archiver, type ArchiverOptions, type HistorySink } from './archiver.ts'
+export { checkLink, JournalDamage, NO_HASH, sealBatch } from './chain.ts'
+export { DEADLINE_MS, VenueClient, type VenueClientOptions } from './client.ts'
+export { VenueCore, type VenueCoreOptions } from './core.ts'
+export { startVenueInProcess } from './in-process.ts'
+export { MemoryJournal, MemoryJournalStore } from './journal/memory.ts'
+export { journalPath, SqliteJournal } from './journal/sqlite.ts'
+export { type Peer, TcpTransport, type TcpTransportOptions } from './links/tcp.ts'
+export type * from './ports.ts'
+export { Replica, StateDivergence } from './replica.ts'
+export { HandOverRefused, TIMING, type Timing } from './shard-node.ts'
+export { MemorySnapshots, SnapshotDamage, SnapshotFiles } from './snapshots/files.ts'
+export { newOrigin, type StartVenueOptions, startVenue } from './thread/start.ts'
