@@ -167,6 +167,17 @@ describe('hashing', () => {
     expect(await hasher.verify(hash, PASSWORD)).toBe(true)
   })
 
+  test('a place that is handed on is still taken', async () => {
+    const hasher = new PasswordHasher({ inFlight_max: 1, waiting_max: 1 })
+    const first = hasher.hash(PASSWORD)
+    const second = hasher.hash(PASSWORD)
+    await first
+    // The second is at work, so the third waits and the fourth is too many.
+    const third = hasher.hash(PASSWORD)
+    expect(await codeOf(() => hasher.hash(PASSWORD))).toBe('OVERLOADED')
+    await Promise.all([second, third])
+  })
+
   test('a failure gives its place back', async () => {
     const hasher = new PasswordHasher({ inFlight_max: 1, waiting_max: 4 })
     const broken = await Promise.allSettled([1, 2, 3].map(() => hasher.verify('not a hash', PASSWORD)))

@@ -59,6 +59,16 @@ describe('requests and orders', () => {
     expect(limits.orders(ACCOUNT)).toBe(0)
   })
 
+  test('a part of a millisecond is a millisecond to wait', () => {
+    const clock = { ms: 0 }
+    const limiter = new RateLimiter<string>({ amount: 3, period_ms: 1_000, remembered: 10, now_ms: () => clock.ms })
+    expect(limiter.take('key', 3)).toBe(0)
+    clock.ms = 333
+    expect(limiter.take('key', 1)).toBe(1)
+    clock.ms = 334
+    expect(limiter.take('key', 1)).toBe(0)
+  })
+
   test('what was refused is not counted', () => {
     const { clock, limits } = limitsAt()
     limits.requests('k', 10)
