@@ -1,0 +1,4 @@
+// The gateway: REST, streams, authentication and order entry in front of a venue.
+
+export { type ErrorBody, errorCatalogue } from './errors.ts'
+export { createGateway, type Gateway, type GatewayOptions } from './server.ts'

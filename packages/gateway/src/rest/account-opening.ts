@@ -1,0 +1,94 @@
+// What an account gets when it is opened: its default limits in every shard, and demo funds in paper mode. Promises that both happen
+// once, that limits are in force before the first money is, and that what was interrupted is finished at a later log-in.
+
+import {
+  type AccountId,
+  type Amount,
+  CommandType,
+  LIMITS,
+  type Markets,
+  parseDecimal,
+  RejectCode,
+  type Shard,
+} from '@wintrades/domain'
+import type { HistoryReader } from '@wintrades/marketdata'
+import type { Config } from '@wintrades/platform'
+import type { Venue } from '@wintrades/venue'
+import type { Accounts } from '../auth/accounts.ts'
+import { demoDeposits } from './demo-funds.ts'
+import { Refusal, type Settled, settle } from './funds-commands.ts'
+
+export type AccountOpeningParts = {
+  readonly config: Pick<Config, 'tradingMode' | 'riskLimit_ppm' | 'maxPositionSize'>
+  readonly markets: Markets
+  readonly venue: Venue
+  readonly history: HistoryReader
+  readonly accounts: Accounts
+}
+
+export class AccountOpening {
+  readonly #parts: AccountOpeningParts
+
+  constructor(parts: AccountOpeningParts) {
+    this.#parts = parts
+  }
+
+  /** For an account that was just registered. Throws what a command can end with, such as OUTCOME_UNKNOWN. */
+  async open(account: AccountId): Promise<void> {
+    const { accounts, config, markets } = this.#parts
+    await Promise.all(markets.shards.map((shard) => this.#limit(shard, account)))
+    if (config.tradingMode === 'paper') await Promise.all(markets.shards.map((shard) => this.#fund(shard, account)))
+    await accounts.markFunded(account)
+  }
+
+  /** At a log-in: finishes an opening that was interrupted. */
+  async finish(account: AccountId): Promise<void> {
+    if (!(await this.#parts.accounts.isFunded(account))) await this.open(account)
+  }
+
+  async #limit(shard: Shard, account: AccountId): Promise<void> {
+    const { config, venue, markets } = this.#parts
+    if (config.riskLimit_ppm === null && config.maxPositionSize === null) return
+    await settle(venue, shard.index, {
+      type: CommandType.set_account_limits,
+      account,
+      apiKey: 0,
+      positionValueMax: positionValueMax(markets, shard, config.maxPositionSize),
+      riskLimit_ppm: config.riskLimit_ppm ?? 0,
+      orderNotionalMax: 0 as Amount,
+      openOrdersMax: 0,
+      ordersPerSecondMax: 0,
+      dailyLossMax: 0 as Amount,
+      drawdownMax: 0 as Amount,
+    })
+  }
+
+  async #fund(shard: Shard, account: AccountId): Promise<void> {
+    const { markets, venue, history } = this.#parts
+    const deposits = demoDeposits(markets).filter((deposit) => deposit.shard === shard)
+    const settled = deposits.map(async ({ asset, transferId }): Promise<readonly [Settled, typeof asset] | null> => {
+      // The engine remembers a transfer id for a day; history, for good.
+      const given = history.fundsByTransferId(account, transferId).some((one) => one.shard === shard.index)
+      if (given) return null
+      const { id, paperFunds } = asset
+      const submission = { type: CommandType.deposit, account, asset: id, amount: paperFunds, transferId } as const
+      return [await settle(venue, shard.index, submission), asset]
+    })
+    for (const result of await Promise.all(settled)) {
+      if (result !== null && result[0].code !== RejectCode.none) throw new Refusal(...result)
+    }
+  }
+}
+
+/**
+ * MAX_POSITION_SIZE in the smallest units of a shard's quote assets. The engine has one number for all instruments of a shard; where
+ * their quote assets are kept to different scales, the coarsest decides, so that none is allowed more than was configured.
+ */
+export function positionValueMax(markets: Markets, shard: Shard, size: string | null): Amount {
+  if (size === null) return 0 as Amount
+  const quotes = markets.instruments.filter((one) => one.shard === shard.index).map(({ quote }) => quote.scale)
+  const parsed = parseDecimal(size.replace(/^0+(?=\d)/, ''), Math.min(...quotes))
+  // Beyond 2^53 nothing can be traded anyway; below the smallest unit, the smallest unit is as strict as can be said.
+  if (!parsed.ok) return (parsed.fault === 'out_of_range' ? LIMITS.amount_max : 1) as Amount
+  return parsed.value as Amount
+}

@@ -1,0 +1,181 @@
+// The gateway of a region: REST, streams and live market data over one venue. Promises that it listens only when it can answer, and that
+// a stop takes nothing new, finishes what is in flight, and ends streams with 1001.
+
+import type { IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Markets, ShardIndex } from '@wintrades/domain'
+import { type HistoryReader, type MarketData, MarketDataLoader } from '@wintrades/marketdata'
+import type { Config, Logger, Secrets } from '@wintrades/platform'
+import type { Metrics } from '@wintrades/platform/metrics'
+import type { CommittedBatch, Venue } from '@wintrades/venue'
+import { type Auth, openAuth } from './auth/auth.ts'
+import { RateLimits } from './limits/rate-limits.ts'
+import { OrderEntry } from './orders/order-entry.ts'
+import { clientAddress, trustedProxies } from './rest/client-address.ts'
+import { addStreamMetrics } from './rest/http-metrics.ts'
+import { buildRestServer, type RestServer } from './rest/rest-server.ts'
+import { addUpgrades } from './rest/upgrades.ts'
+import { StreamServer } from './streams/stream-server.ts'
+
+export type GatewayOptions = {
+  readonly config: Config
+  readonly secrets: Secrets
+  readonly markets: Markets
+  readonly venue: Venue
+  /** Fed and loaded by the gateway. */
+  readonly marketData: MarketData
+  readonly history: HistoryReader
+  readonly metrics: Metrics
+  readonly logger: Logger
+}
+
+export type Gateway = {
+  /** Resolves when it listens. Whether the region may be used is `/health/ready`'s to say: its replicas may still be catching up. */
+  start(): Promise<{ readonly port: number }>
+  stop(): Promise<void>
+}
+
+const LOAD_INTERVAL_MS = 1_000
+/** While something is missing: short, because a region waits for it. */
+const LOAD_AGAIN_MS = 50
+/** Requests in flight get this long when the gateway stops. */
+const DRAIN_TIMEOUT_MS = 5_000
+
+export function createGateway(options: GatewayOptions): Gateway {
+  let running: RunningGateway | null = null
+  return {
+    start: async () => {
+      running = await RunningGateway.start(options)
+      return { port: running.port }
+    },
+    stop: async () => {
+      await running?.stop()
+      running = null
+    },
+  }
+}
+
+class RunningGateway {
+  readonly #options: GatewayOptions
+  readonly #auth: Auth
+  readonly #entry: OrderEntry
+  readonly #streams: StreamServer
+  readonly #rest: RestServer
+  readonly #feeding: VenueFeeding
+
+  private constructor(
+    options: GatewayOptions,
+    auth: Auth,
+    entry: OrderEntry,
+    streams: StreamServer,
+    rest: RestServer,
+    feeding: VenueFeeding,
+  ) {
+    this.#options = options
+    this.#auth = auth
+    this.#entry = entry
+    this.#streams = streams
+    this.#rest = rest
+    this.#feeding = feeding
+  }
+
+  static async start(options: GatewayOptions): Promise<RunningGateway> {
+    const { config, secrets, markets, venue, history, logger, metrics } = options
+    const auth = await openAuth({ dataDirectory: config.dataDirectory, secrets })
+    const limits = new RateLimits(config)
+    const onFault = (error: unknown) => logger.error('request failed', { error })
+    const entry = new OrderEntry({ markets, venue, history, limits, onFault })
+    const { authenticator } = auth
+    const trusted = trustedProxies(config.trustedProxies)
+    const addressOf = (request: IncomingMessage) => clientAddress(request, trusted)
+    const streams = new StreamServer({ ...options, authenticator, limits, orders: entry, addressOf, onFault })
+    const feeding = new VenueFeeding(options, streams)
+    const commands = (shard: ShardIndex) => feeding.commands(shard)
+    const rest = await buildRestServer({ ...options, auth, limits, entry, trusted, commands })
+    addStreamMetrics(metrics, () => streams.figures())
+    addUpgrades(
+      rest.api.server,
+      (request, socket, head) => streams.handleUpgrade(request, socket, head),
+      () => rest.readiness.stopping,
+    )
+    const gateway = new RunningGateway(options, auth, entry, streams, rest, feeding)
+    feeding.start()
+    try {
+      await rest.api.listen({ host: config.httpHost, port: config.httpPort })
+    } catch (error) {
+      await gateway.stop()
+      throw error
+    }
+    return gateway
+  }
+
+  get port(): number {
+    return (this.#rest.api.server.address() as AddressInfo).port
+  }
+
+  async stop(): Promise<void> {
+    const { api, readiness } = this.#rest
+    readiness.stop()
+    // What hangs on longer is cut off: a stop must come to its end.
+    const timer = setTimeout(() => api.server.closeAllConnections(), DRAIN_TIMEOUT_MS)
+    const closed = api.close()
+    await this.#streams.close()
+    await closed
+    clearTimeout(timer)
+    this.#feeding.stop()
+    this.#entry.close()
+    await this.#auth.close()
+    this.#options.logger.info('gateway stopped')
+  }
+}
+
+/** Gives every committed batch to market data and to the streams, and loads what market data begins with. */
+class VenueFeeding {
+  readonly #options: Pick<GatewayOptions, 'venue' | 'marketData' | 'logger'>
+  readonly #streams: StreamServer
+  readonly #loader: MarketDataLoader
+  readonly #commands = new Map<ShardIndex, number>()
+  #unsubscribe: () => void = () => {}
+  #timer: NodeJS.Timeout | undefined
+  #stopped = false
+
+  constructor(options: GatewayOptions, streams: StreamServer) {
+    this.#options = options
+    this.#streams = streams
+    this.#loader = new MarketDataLoader(options.marketData, options.venue, options.history)
+  }
+
+  start(): void {
+    const { venue } = this.#options
+    this.#unsubscribe = venue.onBatch((batch) => this.#take(batch))
+    void this.#load()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#unsubscribe()
+    clearTimeout(this.#timer)
+  }
+
+  /** Commands in a shard's journal up to the last batch; null: no batch has come yet. */
+  commands(shard: ShardIndex): number | null {
+    return this.#commands.get(shard) ?? null
+  }
+
+  #take(batch: CommittedBatch): void {
+    this.#commands.set(batch.shard, batch.firstCommand + batch.commandCount - 1)
+    this.#options.marketData.apply(batch)
+    this.#streams.onBatch(batch)
+  }
+
+  async #load(): Promise<void> {
+    let wait_ms = LOAD_INTERVAL_MS
+    try {
+      const { unready } = await this.#loader.load()
+      if (unready > 0) wait_ms = LOAD_AGAIN_MS
+    } catch (error) {
+      this.#options.logger.warn('market data could not be loaded, trying again', { error })
+    }
+    if (!this.#stopped) this.#timer = setTimeout(() => void this.#load(), wait_ms)
+  }
+}

@@ -1,0 +1,141 @@
+// One region for tests: the real engine, venue, history and gateway in this process, on a free port, with the repository's markets.yml and
+// a directory of its own. It leads every shard.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Markets, type RegionName, readMarkets, type ShardIndex, type Timestamp } from '@wintrades/domain'
+import { HistoryReader, HistoryWriter, MarketData } from '@wintrades/marketdata'
+import { type Config, createLogger, loadConfig, loadSecrets, readYamlFile, type Secrets } from '@wintrades/platform'
+import { Metrics } from '@wintrades/platform/metrics'
+import {
+  MemoryJournal,
+  MemoryJournalStore,
+  MemorySnapshots,
+  newOrigin,
+  startVenueInProcess,
+  type Transport,
+  type Venue,
+} from '@wintrades/venue'
+import { createGateway } from '../../src/index.ts'
+
+const MARKETS_FILE = fileURLToPath(new URL('../../../../markets.yml', import.meta.url))
+const REGION = 'us-east' as RegionName
+
+/** Limits that tests do not run into by accident. */
+const UNLIMITED = {
+  RATE_LIMIT_REQUESTS_PER_SECOND: '1000000',
+  RATE_LIMIT_ORDERS_PER_SECOND: '10000000',
+  RATE_LIMIT_ADDRESS_PER_SECOND: '1000000',
+  RATE_LIMIT_LOGINS_PER_MINUTE: '1000000',
+}
+
+export type TestRegion = {
+  readonly url: string
+  readonly markets: Markets
+  readonly config: Config
+  readonly secrets: Secrets
+  readonly venue: Venue
+  /** Lines that were logged at level error. */
+  readonly errors: readonly string[]
+  /** Stops and starts writing the history, as an archiver that falls behind. */
+  holdHistory(held: boolean): void
+  /** The state hash of every shard. */
+  stateHashes(): Promise<string[]>
+  stop(): Promise<void>
+}
+
+const alone: Transport = {
+  regions: [],
+  start: async () => {},
+  isUp: () => false,
+  send: () => false,
+  close: async () => {},
+}
+
+export async function startRegion(environment: Readonly<Record<string, string>> = {}): Promise<TestRegion> {
+  const directory = mkdtempSync(join(tmpdir(), 'wintrades-rest-'))
+  const read = loadConfig({ DATA_DIRECTORY: directory, HTTP_PORT: '0', REGION, ...UNLIMITED, ...environment })
+  if (!read.ok) throw new Error(read.faults.map((fault) => fault.message).join('; '))
+  const file = readYamlFile(MARKETS_FILE, readMarkets)
+  if (!file.ok) throw new Error(file.faults.map((fault) => `${fault.path} ${fault.message}`).join('; '))
+  const { config } = read
+  const { markets } = file
+  const secrets = loadSecrets(config)
+  const errors: string[] = []
+  const write = (line: string) => void (line.includes('"level":"error"') && errors.push(line))
+  const logger = createLogger('test', { level: 'warn', write })
+
+  const now_us = () => (Date.now() * 1_000) as Timestamp
+  const venue = await startVenueInProcess({
+    region: REGION,
+    origin: newOrigin(),
+    markets,
+    journals: markets.shards.map(() => new MemoryJournal(new MemoryJournalStore(now_us))),
+    transport: alone,
+    snapshots: new MemorySnapshots(),
+    logger,
+    timing: { claimStep_ms: 1, leaseRead_ms: 5, leaseTtl_ms: 60_000 },
+  })
+  const writer = new HistoryWriter(join(directory, 'history'), markets, { transaction_ms: 0 })
+  const history = new HistoryReader(join(directory, 'history'), markets)
+  let held = false
+  let waiting: (readonly [Uint8Array, Float64Array])[] = []
+  const unsubscribe = venue.onBatch(({ bytes, events }) => {
+    waiting.push([bytes, events])
+    if (!held) drain()
+  })
+  const drain = () => {
+    for (const [bytes, events] of waiting) writer.write(bytes, events)
+    waiting = []
+    writer.flush()
+  }
+
+  const gateway = createGateway({
+    config,
+    secrets,
+    markets,
+    venue,
+    marketData: new MarketData(markets),
+    history,
+    metrics: new Metrics({ region: REGION }),
+    logger,
+  })
+  const { port } = await gateway.start()
+  const url = `http://127.0.0.1:${port}`
+  await untilReady(url)
+  return {
+    url,
+    markets,
+    config,
+    secrets,
+    venue,
+    errors,
+    holdHistory: (hold) => {
+      held = hold
+      if (!held) drain()
+    },
+    stateHashes: () =>
+      Promise.all(markets.shards.map(async (_, index) => (await venue.stateHash(index as ShardIndex)).value)),
+    stop: async () => {
+      await gateway.stop()
+      unsubscribe()
+      await venue.close()
+      history.close()
+      writer.close()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+async function untilReady(url: string): Promise<void> {
+  const deadline_ms = performance.now() + 15_000
+  for (;;) {
+    const response = await fetch(`${url}/health/ready`)
+    const text = await response.text()
+    if (response.ok) return
+    if (performance.now() > deadline_ms) throw new Error(`the region does not become ready: ${text}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
