@@ -21,14 +21,20 @@ const DENIALS = {
   ASSET_NOT_LISTED: { status: 404, meaning: 'There is no such asset.' },
   REGION_UNKNOWN: { status: 400, meaning: 'There is no such region.' },
   SHARD_UNKNOWN: { status: 400, meaning: 'There is no such shard.' },
-  DECIMAL_INVALID: { status: 400, meaning: 'A price, quantity or amount is not a decimal of the allowed form, or not on its grid.' },
+  DECIMAL_INVALID: {
+    status: 400,
+    meaning: 'A price, quantity or amount is not a decimal of the allowed form, or not on its grid.',
+  },
   CURSOR_INVALID: { status: 400, meaning: 'The cursor is not one that was given out.' },
   AUTHENTICATION_REQUIRED: { status: 401, meaning: 'Log in, or sign the request with an API key.' },
   CREDENTIALS_INVALID: { status: 401, meaning: 'E-mail address and password do not match an account.' },
   TOKEN_INVALID: { status: 401, meaning: 'The token is not valid, or no longer.' },
   TOKEN_REUSED: { status: 401, meaning: 'A refresh token was used twice; all sessions of its family are ended.' },
   SIGNATURE_INVALID: { status: 401, meaning: 'The key, its signature or its timestamp do not match the request.' },
-  TIMESTAMP_OUTSIDE_WINDOW: { status: 401, meaning: 'The request was signed too long ago, or with a clock that is wrong.' },
+  TIMESTAMP_OUTSIDE_WINDOW: {
+    status: 401,
+    meaning: 'The request was signed too long ago, or with a clock that is wrong.',
+  },
   ADDRESS_NOT_ALLOWED: { status: 403, meaning: 'The API key may not be used from this address.' },
   SCOPE_MISSING: { status: 403, meaning: 'The API key does not have the scope that this needs.' },
   OPERATOR_ONLY: { status: 403, meaning: 'Only the operator may do this.' },
@@ -45,7 +51,8 @@ const DENIALS = {
   HAND_OVER_REFUSED: { status: 409, meaning: 'The shard is not led here, or the other region cannot take it now.' },
   OUTCOME_UNKNOWN: {
     status: 504,
-    meaning: 'No answer in time: it may or may not have happened. Send the same client id again, or ask for it, to learn the outcome.',
+    meaning:
+      'No answer in time: it may or may not have happened. Send the same client id again, or ask for it, to learn the outcome.',
   },
   INTERNAL: { status: 500, meaning: 'A fault of the platform; it is in its log under the request id.' },
 } as const satisfies Record<string, Entry>
@@ -60,10 +67,16 @@ const REJECT_STATUS: Partial<Record<number, number>> = {
 }
 
 /** Every code, for the documentation. */
-export function errorCatalogue(): readonly { readonly code: string; readonly status: number; readonly meaning: string }[] {
+export function errorCatalogue(): readonly {
+  readonly code: string
+  readonly status: number
+  readonly meaning: string
+}[] {
   const denials = Object.entries<Entry>(DENIALS).map(([code, entry]) => ({ code, ...entry }))
   const rejects = Object.entries(REJECT_CODE_NAMES).flatMap(([code, name]) =>
-    Number(code) === RejectCode.none ? [] : [{ code: name, status: rejectStatus(Number(code) as RejectCode), meaning: 'Refused by the engine.' }],
+    Number(code) === RejectCode.none
+      ? []
+      : [{ code: name, status: rejectStatus(Number(code) as RejectCode), meaning: 'Refused by the engine.' }],
   )
   return [...denials, ...rejects]
 }
