@@ -1,5 +1,6 @@
 // Market data from committed batches: live (depth, trades, candles, tickers, account events), history, and feeds from outside.
 
+export * from './feeds/index.ts'
 export * from './history/reader.ts'
 export { HISTORY_SCHEMA_VERSION, HistorySchemaError, PostingKind } from './history/schema.ts'
 export { historyPath } from './history/store.ts'
