@@ -37,6 +37,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import('./commands/drill.ts')).drillCommand(),
   },
   {
+    name: 'replay',
+    summary: 'send recorded order flow through the public API',
+    load: async () => (await import('./commands/replay.ts')).replayCommand(),
+  },
+  {
     name: 'docs',
     summary: 'write the reference pages that come from the code',
     load: async () => (await import('./commands/docs.ts')).docsCommand(),
