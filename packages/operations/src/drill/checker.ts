@@ -189,7 +189,9 @@ function checkEffect(ledger: Ledger, { first, sendings }: SentCommand, found: re
     if (executed.length > 0) {
       ledger.offence('rejected_without_effect', `${what} was rejected and took effect (seq ${at})`)
     }
-    if (found.length === 0) ledger.offence('rejected_without_effect', `${what} was rejected by no journaled command`)
+    // A cancel may be refused where it arrives: an order that is done stays done.
+    if (found.length === 0 && first.intent.kind !== 'cancel')
+      ledger.offence('rejected_without_effect', `${what} was rejected by no journaled command`)
   } else if (outcomes.has('unknown')) {
     ledger.examined('unknown_at_most_once')
     if (executed.length > 1) {

@@ -78,11 +78,8 @@ export class LoadClient {
       }
       if (answer.outcome === 'rejected') return
       if (answer.outcome === 'unknown') unsettled = true
-      if (!unsettled) {
-        await pause(DENIED_PAUSE_MS)
-        return
-      }
-      await pause(RETRY_PAUSE_MS)
+      if (!unsettled && attempt + 1 >= connections.length) return
+      await pause(unsettled ? RETRY_PAUSE_MS : DENIED_PAUSE_MS)
     }
   }
 

@@ -77,7 +77,7 @@ class LeaderDrill {
     const { target, markets, seconds, signal } = this.#options
     const before = await this.#waitUntilWhole()
     this.#followers = await Promise.all(
-      markets.shards.map((shard) => JournalFollower.open(target.dataDirectory, shard)),
+      markets.shards.map((shard) => JournalFollower.open(target.dataDirectory, shard, markets)),
     )
     this.#customers = await openCustomers(this.#options)
     this.#timeline.note(`${this.#customers.length} clients trade in ${before} regions`)
@@ -99,7 +99,8 @@ class LeaderDrill {
     clearTimeout(patience)
     this.#timeline.note('clients have stopped, and asked again for every unknown')
     const after = await this.#waitUntilWhole()
-    const readings = (await Promise.all(this.#customers.map((customer) => customer.settle()))).flat()
+    await Promise.all(this.#customers.map((customer) => customer.cancelAll()))
+    const readings = (await Promise.all(this.#customers.map((customer) => customer.read(this.#sendings)))).flat()
     const replicas = await collectReplicas(target)
     this.#watching.abort()
     await Promise.all([watched, ...followed])
@@ -145,7 +146,7 @@ class LeaderDrill {
       const processes = target.regions()
       if (processes.length < regions) return null
       const views = await Promise.all(processes.map((one) => healthOrNull(target, one)))
-      const ready = views.every((shards) => shards !== null && shards.every((one) => one.leader !== null))
+      const ready = views.every((shards) => shards?.every((one) => one.leader !== null) ?? false)
       return ready ? processes.length : null
     }, RECOVERY_TIMEOUT_MS)
     if (whole === null) throw new Error(`not every region serves every shard after ${RECOVERY_TIMEOUT_MS / 1_000} s`)

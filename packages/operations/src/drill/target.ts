@@ -64,7 +64,7 @@ function target(baseUrl: string, dataDirectory: string, close: () => Promise<voi
 
 function readRegions(dataDirectory: string): readonly RegionProcess[] {
   return (readRunningStatus(dataDirectory)?.processes ?? []).flatMap(({ name, region, pid, httpPort }) =>
-    region === null || pid === null || httpPort === null ? [] : [{ name, region, pid, httpPort }],
+    region === undefined || pid === null || httpPort === null ? [] : [{ name, region, pid, httpPort }],
   )
 }
 
