@@ -1,3 +1,5 @@
+// The engine of one shard: commands in, events out, snapshots between; and its bare order book, for measuring it and for replaying.
+
 export { Engine } from './engine.ts'
 export { FILL_LAYOUT } from './layouts.ts'
 export { SnapshotError } from './snapshot-bytes.ts'
