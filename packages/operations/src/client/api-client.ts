@@ -95,15 +95,15 @@ export class ApiClient {
   }
 
   instruments(): Promise<Result<PageOf<InstrumentView> | readonly InstrumentView[]>> {
-    return this.#call('GET', '/instruments')
+    return this.#open('GET', '/instruments')
   }
 
   assets(): Promise<Result<unknown>> {
-    return this.#call('GET', '/assets')
+    return this.#open('GET', '/assets')
   }
 
   shards(): Promise<Result<unknown>> {
-    return this.#call('GET', '/shards')
+    return this.#open('GET', '/shards')
   }
 
   /** Enters an order once, however often it has to be sent. */
