@@ -21,6 +21,8 @@ export type Timing = {
   readonly leaseRead_ms: number
   /** How much later each further region claims than the one before it. */
   readonly claimStep_ms: number
+  /** How long a process that has just started leaves free leases to regions that come before its own. */
+  readonly startGrace_ms: number
   /** How long a lease that was released to one region is left to it. */
   readonly reservation_ms: number
   /** How long the home region must be back and caught up before its shard goes home. */
@@ -32,6 +34,7 @@ export const TIMING: Timing = {
   leaseRenew_ms: 400,
   leaseRead_ms: 300,
   claimStep_ms: 150,
+  startGrace_ms: 1_500,
   reservation_ms: 700,
   failBack_ms: 10_000,
 }
@@ -91,6 +94,7 @@ export class ShardNode {
   #catchingUp: Promise<void> | null = null
   #pushed: Uint8Array[] = []
   #claimable = false
+  #joinedAt_us = 0
   #closing = false
 
   constructor(shard: Shard, journal: Journal, host: NodeHost) {
@@ -144,6 +148,7 @@ export class ShardNode {
   /** From now on this node may claim the lease. */
   join(): void {
     this.#claimable = true
+    this.#joinedAt_us = this.#host.clock.now_us()
     this.tick()
   }
 
@@ -372,10 +377,12 @@ export class ShardNode {
     if (!this.shard.regions.includes(region)) return null
     if (holder === null && reservedFor === region) return 0
     const before = this.shard.regions.slice(0, this.shard.regions.indexOf(region))
+    if (before.length === 0 && reservedFor === null) return 0
+    // Right after a start, those that come first may just be starting too.
+    const uptime_ms = (this.#host.clock.now_us() - this.#joinedAt_us) / 1_000
+    const grace_ms = Math.max(0, timing.startGrace_ms - uptime_ms)
     const alive = before.filter((one) => !this.#host.isGone(one) && (epoch === 0 || one !== holder))
-    // At the very first start the home region may just be a little slower.
-    const step_ms = epoch === 0 ? timing.claimStep_ms * 10 : timing.claimStep_ms
-    return alive.length * step_ms + (reservedFor === null ? 0 : timing.reservation_ms)
+    return Math.max(grace_ms, alive.length * timing.claimStep_ms + (reservedFor === null ? 0 : timing.reservation_ms))
   }
 
   async #claim(lease: Lease, early: boolean): Promise<void> {

@@ -2,7 +2,7 @@
 // here and in `archiver.ts`; what the parts do is in their packages.
 
 import { createGateway } from '@wintrades/gateway'
-import { AccountFeed, HistoryReader, MarketData } from '@wintrades/marketdata'
+import { HistoryReader, MarketData } from '@wintrades/marketdata'
 import { createLogger, Lifecycle, loadSecrets } from '@wintrades/platform'
 import { Metrics } from '@wintrades/platform/metrics'
 import { startVenue, type Venue } from '@wintrades/venue'
@@ -57,7 +57,6 @@ try {
     markets,
     venue,
     marketData: new MarketData(markets),
-    accountFeed: new AccountFeed(),
     history,
     metrics: new Metrics({ region }),
     logger,
