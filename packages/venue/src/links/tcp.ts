@@ -115,16 +115,25 @@ export class TcpTransport implements Transport {
     })
   }
 
-  /** The other side dials; when it is lost, one look tells whether its process is still there. */
+  /** The other side dials; when it is lost, a look tells whether its process is still there. */
   #probe(peer: Peer): void {
     const { region } = peer
     if (this.#closed || this.#links.has(region)) return
     const socket = connect({ host: peer.host, port: peer.port })
+    let alive = false
+    let refused = false
     socket.setTimeout(CONNECT_TIMEOUT_MS, () => socket.destroy())
-    socket.once('connect', () => socket.destroy())
+    // Only its hello shows that it lives: the port of a process that is just dying still takes connections.
+    socket.once('data', () => {
+      alive = true
+      socket.destroy()
+    })
     socket.once('error', (error) => {
-      if (this.#closed || this.#links.has(region)) return
-      if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') this.#listener?.down(region, true)
+      refused = (error as NodeJS.ErrnoException).code === 'ECONNREFUSED'
+    })
+    socket.once('close', () => {
+      if (this.#closed || this.#links.has(region) || alive) return
+      if (refused) this.#listener?.down(region, true)
       else this.#later(region, () => this.#probe(peer))
     })
   }
