@@ -30,20 +30,29 @@ export async function watchLeaders(
   names: readonly string[],
   stop: AbortSignal,
 ): Promise<void> {
-  const known = new Map<number, string>()
+  const epochs = new Map<number, number>()
+  const heard = (shards: readonly ShardHealth[]) => {
+    for (const { shard, leader, epoch } of shards) {
+      const last = epochs.get(shard)
+      if (leader === null || (last !== undefined && last >= epoch)) continue
+      epochs.set(shard, epoch)
+      if (last !== undefined) timeline.note(`${leader} leads ${names[shard] ?? shard} in epoch ${epoch}`)
+    }
+  }
+  // Each for itself: a region that does not answer must not hide what the others know.
+  const asked = new Map<string, Promise<void>>()
   while (!stop.aborted) {
-    const views = await Promise.all(target.regions().map((one) => healthOrNull(target, one)))
-    for (const shards of views) {
-      for (const { shard, leader, epoch } of shards ?? []) {
-        const state = `${epoch} ${leader ?? ''}`
-        const last = known.get(shard)
-        if (leader === null || (last !== undefined && Number(last.split(' ')[0]) >= epoch)) continue
-        known.set(shard, state)
-        if (last !== undefined) timeline.note(`${leader} leads ${names[shard] ?? shard} in epoch ${epoch}`)
-      }
+    for (const one of target.regions()) {
+      if (asked.has(one.region)) continue
+      const answer = healthOrNull(target, one).then((shards) => {
+        asked.delete(one.region)
+        if (shards !== null) heard(shards)
+      })
+      asked.set(one.region, answer)
     }
     await pause(POLL_MS)
   }
+  await Promise.all(asked.values())
 }
 
 /** The leader of a shard in the view of the process that knows the highest epoch. */
