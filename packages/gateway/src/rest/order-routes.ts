@@ -90,7 +90,7 @@ function addOrderEntry(api: Api, { entry }: OrderRouteParts): void {
         tags,
         summary: 'Cancel an order',
         params: schemas.OrderPath,
-        response: answers({ 200: schemas.OrderView }),
+        response: answers({ 200: schemas.ChangedOrder }),
       },
     },
     (request, reply) => {
@@ -107,7 +107,7 @@ function addOrderEntry(api: Api, { entry }: OrderRouteParts): void {
         summary: 'Change price or quantity of an order',
         params: schemas.OrderPath,
         body: schemas.ReplaceRequest,
-        response: answers({ 200: schemas.OrderView }),
+        response: answers({ 200: schemas.ChangedOrder }),
       },
     },
     (request, reply) => {
@@ -139,7 +139,7 @@ function addOrderLookUp(api: Api, { entry, shards }: OrderRouteParts): void {
       config: looked,
       schema: {
         tags,
-        summary: 'One order, open or done, with its fills',
+        summary: 'One order, open or done',
         params: schemas.OrderPath,
         querystring: schemas.OrderQuery,
         response: answers({ 200: schemas.OrderView }),

@@ -61,9 +61,8 @@ export const FillView = Type.Object({
   liquidity: Type.Union([Type.Literal('MAKER'), Type.Literal('TAKER')]),
 })
 
-export const OrderView = Type.Object({
+const order = {
   orderId: OrderIdText,
-  clientOrderId: Type.String(),
   status: names(ORDER_STATUS_NAMES),
   symbol: Type.Optional(SymbolName),
   side: Type.Optional(SideName),
@@ -89,6 +88,12 @@ export const OrderView = Type.Object({
     Type.Boolean({ description: 'The client order id was seen before: this is what became of it.' }),
   ),
   fills: Type.Optional(Type.Array(FillView)),
+}
+
+export const OrderView = Type.Object({ ...order, clientOrderId: Type.String() })
+export const ChangedOrder = Type.Object({
+  ...order,
+  clientOrderId: Type.Optional(Type.String({ description: 'When the order was named by it.' })),
 })
 
 export const BatchAnswer = Type.Object({

@@ -57,15 +57,13 @@ test('a transfer leaves one shard and arrives in the other', async () => {
   expect(await available(user, 'us-east', 'BTC')).toBe('18.00000000')
   const listed = async () =>
     (await user.get('/transfers?limit=50')).body.items.find((item: { transferId: string }) => item.transferId === 't-1')
-  await expect
-    .poll(listed)
-    .toMatchObject({
-      kind: 'TRANSFER',
-      fromRegion: 'us-east',
-      toRegion: 'asia-pacific',
-      status: 'settled',
-      amount: '2.00000000',
-    })
+  await expect.poll(listed).toMatchObject({
+    kind: 'TRANSFER',
+    fromRegion: 'us-east',
+    toRegion: 'asia-pacific',
+    status: 'settled',
+    amount: '2.00000000',
+  })
   const again = await user.post('/transfers', transfer)
   expect(again).toMatchObject({ status: 200, body: { duplicate: true, status: 'settled' } })
   expect(await available(user, 'us-east', 'BTC')).toBe('18.00000000')

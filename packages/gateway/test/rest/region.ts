@@ -4,6 +4,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Markets, type RegionName, readMarkets, type ShardIndex, type Timestamp } from '@wintrades/domain'
 import { HistoryReader, HistoryWriter, MarketData } from '@wintrades/marketdata'
@@ -41,7 +42,7 @@ export type TestRegion = {
   readonly errors: readonly string[]
   /** Stops and starts writing the history, as an archiver that falls behind. */
   holdHistory(held: boolean): void
-  /** The state hash of every shard. */
+  /** The state hash of every shard, once no transfer is on its way: those change the state by themselves. */
   stateHashes(): Promise<string[]>
   stop(): Promise<void>
 }
@@ -116,8 +117,15 @@ export async function startRegion(environment: Readonly<Record<string, string>> 
       held = hold
       if (!held) drain()
     },
-    stateHashes: () =>
-      Promise.all(markets.shards.map(async (_, index) => (await venue.stateHash(index as ShardIndex)).value)),
+    stateHashes: async () => {
+      const shards = markets.shards.map((_, index) => index as ShardIndex)
+      for (;;) {
+        const states = await Promise.all(shards.map((shard) => venue.trialBalance(shard)))
+        if (states.every(({ value }) => value.inFlight.length === 0)) break
+        await pause(5)
+      }
+      return await Promise.all(shards.map(async (shard) => (await venue.stateHash(shard)).value))
+    },
     stop: async () => {
       await gateway.stop()
       unsubscribe()
@@ -136,6 +144,6 @@ async function untilReady(url: string): Promise<void> {
     const text = await response.text()
     if (response.ok) return
     if (performance.now() > deadline_ms) throw new Error(`the region does not become ready: ${text}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await pause(20)
   }
 }
