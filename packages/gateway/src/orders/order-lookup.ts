@@ -41,6 +41,7 @@ const HISTORY_WAIT_MS = 2_000
 const HISTORY_POLL_MS = 10
 /** Lookups under way at once. */
 const LOOKUPS_MAX = 4_096
+const OVERLOADED = denial('OVERLOADED', { message: 'Too many orders are being looked up. Try again.' })
 
 export class OrderLookup {
   readonly #venue: OrderLookupOptions['venue']
@@ -48,6 +49,7 @@ export class OrderLookup {
   readonly #instruments: readonly (Instrument | undefined)[]
   readonly #shards: readonly RegionName[]
   readonly #onFault: (error: unknown) => void
+  readonly #progressOf: { readonly seq: Seq; readonly asked_ms: number }[] = []
   #running = 0
 
   constructor(options: OrderLookupOptions) {
@@ -82,16 +84,18 @@ export class OrderLookup {
     done: (reply: OrderReply) => void,
   ): void {
     const { shard } = instrument
+    const details = { clientOrderId, orderId: String(order), shard: this.#shards[shard] }
+    // It happened, whatever cannot be found out about it now: never an answer that says "nothing was done".
+    const unknown = denial('OUTCOME_UNKNOWN', { details })
     void this.#guarded(async () => {
       const found = await this.#byId(account, order)
       if (found !== null && found !== 'late') return this.#reply(found, true)
-      const details = { clientOrderId, orderId: String(order), shard: this.#shards[shard] }
-      if (code === RejectCode.none) return denial('OUTCOME_UNKNOWN', { details })
-      const seq = this.#history.progress(shard)
+      if (code === RejectCode.none) return unknown
+      const seq = this.#progress(shard)
       const refusal = { order, code, limit: 0, value: 0 }
       const name = this.#shards[shard] as RegionName
       return refusedReply({ order, clientOrderId }, refusal, instrument, side, name, { seq }, true, true)
-    }).then(done)
+    }, unknown).then(done)
   }
 
   /** The instrument of an order that is open: changes name prices in its ticks. */
@@ -137,13 +141,15 @@ export class OrderLookup {
     read: () => HistoricOrder | null,
   ): Promise<Found | 'late' | null> {
     const deadline_ms = performance.now() + HISTORY_WAIT_MS
-    let progress = this.#history.progress(shard)
-    // An order that history has as done can change no more: no need to wait for the rest.
+    let progress = this.#progress(shard)
     let order = read()
+    // An order that history has as done can change no more: no need to wait for the rest.
     while (progress < seq && !(order !== null && isFinal(order))) {
       if (performance.now() > deadline_ms) return 'late'
       await pause(HISTORY_POLL_MS)
-      progress = this.#history.progress(shard)
+      const now = this.#progress(shard)
+      if (now === progress) continue
+      progress = now
       order = read()
     }
     if (order === null || order.account !== account) return null
@@ -155,6 +161,16 @@ export class OrderLookup {
     if (order.cumQty === 0) return {}
     const instrument = this.#instruments[order.instrument] as Instrument
     return { fills: this.#history.executionsOfOrder(order.order).map((fill) => fillView(instrument, fill)) }
+  }
+
+  /** How far history is; all who wait for it share one question. */
+  #progress(shard: ShardIndex): Seq {
+    const known = this.#progressOf[shard]
+    const now_ms = performance.now()
+    if (known !== undefined && now_ms - known.asked_ms < HISTORY_POLL_MS / 2) return known.seq
+    const seq = this.#history.progress(shard)
+    this.#progressOf[shard] = { seq, asked_ms: now_ms }
+    return seq
   }
 
   #reply(
@@ -173,8 +189,8 @@ export class OrderLookup {
     return { status: 200, json: asciiJson(view), shard, seq }
   }
 
-  async #guarded(look: () => Promise<OrderReply>): Promise<OrderReply> {
-    if (this.#running >= LOOKUPS_MAX) return denial('OVERLOADED', { message: 'Too many orders are being looked up.' })
+  async #guarded(look: () => Promise<OrderReply>, overloaded = OVERLOADED): Promise<OrderReply> {
+    if (this.#running >= LOOKUPS_MAX) return overloaded
     this.#running += 1
     try {
       return await look()

@@ -72,12 +72,13 @@ export abstract class Topic {
       this.waiting.add(listener)
       return
     }
+    // Among the listeners before it is sent anything: a push can end its connection, and with it its subscriptions.
+    this.listeners.add(listener)
     const missed = sequence === null ? this.snapshot() : this.since(sequence)
     if (missed === 'reset') {
       listener.push(this.frame('reset', 0, null))
       listener.push(this.snapshot())
     } else if (missed !== null) listener.push(missed)
-    this.listeners.add(listener)
   }
 
   remove(listener: Listener): void {
@@ -95,11 +96,12 @@ export abstract class Topic {
     if (this.waiting.size === 0 || !this.ready) return
     if (this.listeners.size === 0) this.begin()
     const snapshot = this.snapshot()
-    for (const listener of this.waiting) {
-      listener.push(snapshot)
-      this.listeners.add(listener)
-    }
+    const begun = [...this.waiting]
     this.waiting.clear()
+    for (const listener of begun) {
+      this.listeners.add(listener)
+      listener.push(snapshot)
+    }
   }
 
   #tell(): void {
@@ -110,11 +112,12 @@ export abstract class Topic {
       return
     }
     const reset = this.frame('reset', 0, null)
-    for (const listener of this.listeners) {
-      listener.push(reset)
-      this.waiting.add(listener)
-    }
+    const lost = [...this.listeners]
     this.listeners.clear()
+    for (const listener of lost) {
+      this.waiting.add(listener)
+      listener.push(reset)
+    }
   }
 }
 

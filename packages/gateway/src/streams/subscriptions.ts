@@ -39,6 +39,7 @@ export class Subscriptions {
   readonly #parts: SubscriptionParts
   readonly #listener: Listener
   readonly #open = new Map<string, () => void>()
+  #closed = false
 
   constructor(parts: SubscriptionParts, listener: Listener) {
     this.#parts = parts
@@ -74,7 +75,10 @@ export class Subscriptions {
   open(wanted: readonly Wanted[], principal: AccountPrincipal | null): void {
     for (const one of wanted) {
       this.#open.get(one.key)?.()
-      this.#open.set(one.key, this.#start(one, principal))
+      const close = this.#start(one, principal)
+      this.#open.set(one.key, close)
+      // What it began with was too much for the connection, which has ended meanwhile.
+      if (this.#closed) return void this.closeAll()
     }
   }
 
@@ -86,7 +90,9 @@ export class Subscriptions {
     }
   }
 
+  /** Ends all, for good. */
   closeAll(): void {
+    this.#closed = true
     for (const close of this.#open.values()) close()
     this.#open.clear()
   }
