@@ -53,7 +53,7 @@ export function renderResult(result: ReplayResult): string {
   const same = matchesExpectation(result)
   const lines = [
     '',
-    `  ${same ? '✔' : '✘'} ${count(result.trades)} trades, volume ${result.volume}` +
+    `  ${same ? '✔' : result.private ? '✘' : '•'} ${count(result.trades)} trades, volume ${result.volume}` +
       (same
         ? ': the same as an independent price-time matcher'
         : `; an independent price-time matcher gives ${count(expected.trades)} trades, volume ${expected.volume}`),

@@ -204,8 +204,9 @@ async function settled(
 }
 
 function duration({ from_us, to_us }: Extent): string {
-  const minutes = Math.round((to_us - from_us) / 60e6)
-  return minutes < 120 ? `${minutes} minutes` : `${(minutes / 60).toFixed(1)} hours`
+  const minutes = (to_us - from_us) / 60e6
+  if (minutes < 2) return `${(minutes * 60).toFixed(1)} seconds`
+  return minutes < 120 ? `${minutes.toFixed(0)} minutes` : `${(minutes / 60).toFixed(1)} hours`
 }
 
 const TIMES_KEPT_MAX = 200_000
