@@ -411,3 +411,12 @@ test('an order that is committed after its stream ended is cancelled too', async
   const { orderId } = (await late).body
   await expect.poll(async () => (await find({ orderId })).body['status']).toBe('CANCELLED')
 })
+
+test('a cancel of a stream that got no answer is sent again', async () => {
+  const { orderId } = (await place({ ...buy, cancelOnDisconnect: true }, { session: STREAM })).body
+  venue.held = true
+  entry.endSession(STREAM)
+  venue.lose()
+  venue.held = false
+  await expect.poll(async () => (await find({ orderId })).body['status']).toBe('CANCELLED')
+})
