@@ -42,6 +42,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import('./commands/replay.ts')).replayCommand(),
   },
   {
+    name: 'bench',
+    summary: 'measure the platform, or a part of it',
+    load: async () => (await import('./commands/bench.ts')).benchCommand(),
+  },
+  {
     name: 'docs',
     summary: 'write the reference pages that come from the code',
     load: async () => (await import('./commands/docs.ts')).docsCommand(),

@@ -99,7 +99,7 @@ export async function openCustomers({ target, markets, clients }: CustomerOption
 }
 
 /** A new account with its first funds; asks again while the platform says that it is busy. */
-async function register(baseUrl: string): Promise<{ token: string; account: AccountId }> {
+export async function register(baseUrl: string): Promise<{ token: string; account: AccountId }> {
   const body = { email: `drill-${randomUUID()}@example.com`, password: randomUUID() }
   const registered = await until(() => postWhileBusy(`${baseUrl}/api/v1/auth/register`, body), REGISTER_TIMEOUT_MS, 500)
   const tokens = await until(() => postWhileBusy(`${baseUrl}/api/v1/auth/login`, body), REGISTER_TIMEOUT_MS, 500)

@@ -1,5 +1,9 @@
-// What others use of the drills: the checker with the shape of its input, and the printing of verdicts.
+// What others use of the drills: the checker with the shape of its input, the printing of verdicts, platforms to work against, and the
+// drills themselves.
 
 export * from './checker.ts'
+export { register } from './customers.ts'
 export type * from './history.ts'
 export * from './report.ts'
+export { type RunOptions, runDrill } from './run.ts'
+export * from './target.ts'

@@ -1,12 +1,9 @@
 // Finds or starts the platform for a drill, runs it there, and puts everything back.
 
-import { readMarkets } from '@wintrades/domain'
-import { readYamlFile } from '@wintrades/platform'
-import { inRepository } from '../repository.ts'
 import { requestHandOver } from './hand-over.ts'
 import { type Fault, runLeaderDrill } from './region-loss.ts'
 import type { DrillResult } from './report.ts'
-import { attach, startPrivate } from './target.ts'
+import { attach, readTargetMarkets, startPrivate } from './target.ts'
 
 export type RunOptions = {
   readonly fault: Fault
@@ -22,14 +19,12 @@ export type RunOptions = {
 }
 
 export async function runDrill(options: RunOptions): Promise<DrillResult> {
-  const path = process.env['MARKETS_FILE'] ?? inRepository('markets.yml')
-  const read = readYamlFile(path, readMarkets)
-  if (!read.ok) throw new Error(`${path} has faults; wintrades up names them`)
+  const { markets } = readTargetMarkets()
   const running = options.private ? null : attach(options.dataDirectory)
   if (running === null) options.say('  no platform runs on the data directory: starting a private one')
   const target = running ?? (await startPrivate(options.say, options.signal))
   try {
-    return await runLeaderDrill({ ...options, target, markets: read.markets, handOver: requestHandOver(target) })
+    return await runLeaderDrill({ ...options, target, markets, handOver: requestHandOver(target) })
   } finally {
     await target.close()
   }

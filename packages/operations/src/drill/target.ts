@@ -4,6 +4,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Markets, readMarkets } from '@wintrades/domain'
+import { readYamlFile } from '@wintrades/platform'
+import { inRepository } from '../repository.ts'
 import { readRunningStatus, startPlatform } from '../supervisor/index.ts'
 
 export type RegionProcess = {
@@ -35,6 +38,14 @@ export type Target = {
 
 const REQUEST_TIMEOUT_MS = 5_000
 
+/** The markets that a platform started from here has, and where they stand. */
+export function readTargetMarkets(): { readonly path: string; readonly markets: Markets } {
+  const path = process.env['MARKETS_FILE'] || inRepository('markets.yml')
+  const read = readYamlFile(path, readMarkets)
+  if (!read.ok) throw new Error(`${path} has faults; wintrades up names them`)
+  return { path, markets: read.markets }
+}
+
 /** The platform that runs on the data directory; null: none does. */
 export function attach(dataDirectory: string): Target | null {
   const status = readRunningStatus(dataDirectory)
@@ -42,10 +53,15 @@ export function attach(dataDirectory: string): Target | null {
   return target(`http://localhost:${status.frontDoor.port}`, dataDirectory, async () => {})
 }
 
-/** Starts a platform of the drill's own in a new temporary directory. */
-export async function startPrivate(say: (line: string) => void, signal: AbortSignal): Promise<Target> {
-  const dataDirectory = await mkdtemp(join(tmpdir(), 'wintrades-drill-'))
+/** Starts a platform of the caller's own in a new temporary directory. */
+export async function startPrivate(
+  say: (line: string) => void,
+  signal: AbortSignal,
+  options: { readonly simulation?: boolean } = {},
+): Promise<Target> {
+  const dataDirectory = await mkdtemp(join(tmpdir(), 'wintrades-private-'))
   const platform = await startPlatform({
+    ...options,
     dataDirectory,
     signal,
     onEvent: (event) => {
