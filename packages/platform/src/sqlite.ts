@@ -1,7 +1,7 @@
 // Opens embedded databases with the settings every part relies on: WAL, synchronous=FULL, foreign keys, a busy time-out. Promises
 // durability at commit; schemas and queries belong to the callers (`kysely.ts` has a dialect for them).
 
-import { mkdirSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
@@ -16,7 +16,11 @@ const BUSY_TIMEOUT_MS = 5_000
 /** Opens (and unless `readOnly`, creates) the database file, and its folder. */
 export function openSqlite(path: string, options: OpenSqliteOptions = {}): DatabaseSync {
   const readOnly = options.readOnly ?? false
-  if (!readOnly && path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  if (!readOnly && path !== ':memory:') {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    // SQLite itself would let everybody read; the files beside it get the mode of this one.
+    closeSync(openSync(path, 'a', 0o600))
+  }
   const database = new DatabaseSync(path, { readOnly, timeout: options.busyTimeout_ms ?? BUSY_TIMEOUT_MS })
   if (!readOnly) enterWriteAheadLog(database)
   database.exec('PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY')

@@ -7,7 +7,7 @@ import type { ShardIndex } from '@wintrades/domain'
 import { HistoryWriter } from '@wintrades/marketdata'
 import { createLogger } from '@wintrades/platform'
 import { Archiver, journalPath, SnapshotFiles, SqliteJournal } from '@wintrades/venue'
-import { type ArchiverThreadOptions, historyDirectory, type ToArchiver } from './archiver.ts'
+import { type ArchiverThreadOptions, historyDirectory, type ToArchiver } from './archiver-messages.ts'
 
 const IDLE_MS = 100
 const { region, markets, dataDirectory, logLevel } = workerData as ArchiverThreadOptions

@@ -1,29 +1,11 @@
 // The archiver's thread, from the main thread's side: started, told which shards are led here, stopped.
 
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { Markets, ShardIndex } from '@wintrades/domain'
-import type { LogLevel } from '@wintrades/platform'
 import type { Venue } from '@wintrades/venue'
-
-export type ArchiverThreadOptions = {
-  readonly region: string
-  readonly markets: Markets
-  readonly dataDirectory: string
-  readonly logLevel: LogLevel
-}
-
-export type ToArchiver =
-  | { readonly kind: 'leading'; readonly shards: readonly ShardIndex[] }
-  | { readonly kind: 'stop' }
+import type { ArchiverThreadOptions, ToArchiver } from './archiver-messages.ts'
 
 const TELL_MS = 200
-
-/** Where the history's files are. */
-export function historyDirectory(dataDirectory: string): string {
-  return join(dataDirectory, 'history')
-}
 
 export function startArchiver(
   options: Omit<ArchiverThreadOptions, 'region'> & {

@@ -6,7 +6,8 @@ import { HistoryReader, MarketData } from '@wintrades/marketdata'
 import { createLogger, Lifecycle, loadSecrets } from '@wintrades/platform'
 import { Metrics } from '@wintrades/platform/metrics'
 import { startVenue, type Venue } from '@wintrades/venue'
-import { historyDirectory, startArchiver } from './archiver.ts'
+import { startArchiver } from './archiver.ts'
+import { historyDirectory } from './archiver-messages.ts'
 import { readConfiguration } from './configuration.ts'
 
 const { config, markets } = readConfiguration(process.env)

@@ -1,0 +1,21 @@
+// What the main thread and the archiver's thread say to each other, and where the history lies.
+
+import { join } from 'node:path'
+import type { Markets, ShardIndex } from '@wintrades/domain'
+import type { LogLevel } from '@wintrades/platform'
+
+export type ArchiverThreadOptions = {
+  readonly region: string
+  readonly markets: Markets
+  readonly dataDirectory: string
+  readonly logLevel: LogLevel
+}
+
+export type ToArchiver =
+  | { readonly kind: 'leading'; readonly shards: readonly ShardIndex[] }
+  | { readonly kind: 'stop' }
+
+/** Where the history's files are. */
+export function historyDirectory(dataDirectory: string): string {
+  return join(dataDirectory, 'history')
+}
