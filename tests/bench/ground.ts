@@ -49,6 +49,10 @@ export class LoadMaker {
     })
   }
 
+  get pid(): number {
+    return this.#child.pid ?? process.pid
+  }
+
   async run(job: Omit<LoadJob, 'name'>): Promise<LoadResult> {
     const name = randomBytes(5).toString('hex')
     this.#child.send({ ...job, name })

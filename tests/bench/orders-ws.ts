@@ -1,9 +1,10 @@
 // Orders over WebSockets through the whole platform on one machine: three regions with three replicas of each shard, every batch durable
 // before it is acknowledged, and the load beside them. Rate at full load, and latency at half of that rate.
 
+import { CostWatch } from './cost-watch.ts'
 import type { BenchOptions, Figure } from './figure.ts'
 import { LoadMaker, openClients, openGround } from './ground.ts'
-import type { LoadClientPlan, LoadResult } from './load-job.ts'
+import type { LoadClientPlan, LoadJob, LoadResult } from './load-job.ts'
 
 export const ORDERS_PER_SECOND_TARGET = 50_000
 export const P99_MS_TARGET = 50
@@ -18,8 +19,15 @@ export async function run(options: BenchOptions): Promise<Figure[]> {
   try {
     const clients = await openClients(ground, CLIENTS_PER_REGION)
     options.say(`${clients.length} clients in ${ground.target.regions().length} regions`)
-    const single = await measure('orders_ws', 1, IN_FLIGHT, load, clients, options)
-    const batches = await measure('orders_ws_batch', BATCH.orders, BATCH.inFlight, load, clients, options)
+    const run = async (title: string, job: Omit<LoadJob, 'name'>) => {
+      const costs = new CostWatch(ground.target, [process.pid, load.pid])
+      const result = await load.run(job)
+      options.say(describe(title, result))
+      options.say(`  of a core: ${costs.describe()}`)
+      return result
+    }
+    const single = await measure('orders_ws', 1, IN_FLIGHT, run, clients, options)
+    const batches = await measure('orders_ws_batch', BATCH.orders, BATCH.inFlight, run, clients, options)
     return [...single, ...batches]
   } finally {
     load.close()
@@ -31,16 +39,24 @@ async function measure(
   name: string,
   ordersPerRequest: number,
   requestsInFlight: number,
-  load: LoadMaker,
+  run: (title: string, job: Omit<LoadJob, 'name'>) => Promise<LoadResult>,
   clients: readonly LoadClientPlan[],
   options: BenchOptions,
 ): Promise<Figure[]> {
   const shared = { way: 'stream', clients, ordersPerRequest, measure_ms: options.seconds * 1_000 } as const
-  const full = await load.run({ ...shared, requestsInFlight, ordersPerSecond: null, warmUp_ms: WARM_UP_MS })
-  options.say(describe(`${name}, full rate`, full))
+  const full = await run(`${name}, full rate`, {
+    ...shared,
+    requestsInFlight,
+    ordersPerSecond: null,
+    warmUp_ms: WARM_UP_MS,
+  })
   const ordersPerSecond = full.acknowledgedPerSecond / 2
-  const half = await load.run({ ...shared, requestsInFlight: null, ordersPerSecond, warmUp_ms: WARM_UP_MS })
-  options.say(describe(`${name}, half rate`, half))
+  const half = await run(`${name}, half rate`, {
+    ...shared,
+    requestsInFlight: null,
+    ordersPerSecond,
+    warmUp_ms: WARM_UP_MS,
+  })
   return [
     {
       name: `${name}.acknowledged`,
