@@ -23,7 +23,7 @@ import type {
   Timestamp,
 } from './identifiers.ts'
 import { LIMITS } from './limits.ts'
-import { OrderType, Phase, SelfTradePrevention, type Side, TimeInForce } from './orders.ts'
+import { OrderLink, OrderType, Phase, SelfTradePrevention, type Side, TimeInForce } from './orders.ts'
 
 /** Rises when the layout of a record changes; batches and link frames carry it. */
 export const CODEC_VERSION = 1
@@ -35,6 +35,8 @@ export const HEADER = { type: 0, flags: 1, length: 2, account: 4, origin: 8, cor
 export const RecordFlag = {
   /** A new order with the fields at `NEW_ORDER.quoteAmount` and after; without it they are all 0 and absent. */
   extended: 1,
+  /** A new order that is part of a list: with `extended`, and the fields at `NEW_ORDER.link` and after. */
+  linked: 2,
 } as const
 
 /** Offsets of a new order. The text follows the extension, or stands in its place. */
@@ -58,6 +60,10 @@ export const NEW_ORDER = {
   expireTime: 80,
   trailingOffset: 88,
   extendedText: 96,
+  link: 96,
+  linkedTextLength: 97,
+  /** Its own text, padded with zeros to a multiple of 4, then the text of the order it names. */
+  linkedText: 104,
 } as const
 
 /** Offsets of a cancel and of a replace (`price`, `quantity`: replace only). */
@@ -131,7 +137,10 @@ export function writeInteger(view: DataView, offset: number, value: number): voi
   view.setUint32(offset + 4, Math.floor(value / TWO_32), true)
 }
 
+const LINKED = RecordFlag.extended | RecordFlag.linked
+
 const orderTypes = Object.keys(OrderType).length
+const orderLinks = Object.keys(OrderLink).length
 const timesInForce = Object.keys(TimeInForce).length
 const selfTradePreventions = Object.keys(SelfTradePrevention).length
 const phases = Object.keys(Phase).length
@@ -167,6 +176,29 @@ function padded(length: number): number {
   return (length + 7) & ~7
 }
 
+/** Where a new order's text stands, by the flags of its record. */
+export function newOrderTextAt(recordFlags: number): number {
+  if (recordFlags === 0) return NEW_ORDER.text
+  return (recordFlags & RecordFlag.linked) === 0 ? NEW_ORDER.extendedText : NEW_ORDER.linkedText
+}
+
+/** Where the text of the order that a linked one names stands: after its own. */
+export function linkedTextAt(textLength: number): number {
+  return NEW_ORDER.linkedText + ((textLength + 3) & ~3)
+}
+
+function recordFlagsOf(order: NewOrder): number {
+  if ((order.link ?? 0) !== 0) return RecordFlag.extended | RecordFlag.linked
+  return isExtended(order) ? RecordFlag.extended : 0
+}
+
+function newOrderBytes(order: NewOrder): number {
+  const flags = recordFlagsOf(order)
+  const { length } = order.clientOrderId
+  if ((flags & RecordFlag.linked) === 0) return padded(newOrderTextAt(flags) + length)
+  return padded(linkedTextAt(length) + (order.linkedClientOrderId ?? '').length)
+}
+
 function isExtended(order: NewOrder): boolean {
   return (
     order.quoteAmount !== 0 ||
@@ -182,7 +214,7 @@ function isExtended(order: NewOrder): boolean {
 export function commandBytes(command: Command): number {
   switch (command.type) {
     case CommandType.new_order:
-      return padded((isExtended(command) ? NEW_ORDER.extendedText : NEW_ORDER.text) + command.clientOrderId.length)
+      return newOrderBytes(command)
     case CommandType.cancel_order:
       return padded(CANCEL_ORDER.text + command.clientOrderId.length)
     case CommandType.replace_order:
@@ -313,18 +345,21 @@ function encodeNewOrder(order: NewOrder, view: DataView, offset: number): void {
   view.setUint32(offset + NEW_ORDER.apiKey, order.apiKey, true)
   writeInteger(view, offset + NEW_ORDER.price, order.price)
   writeInteger(view, offset + NEW_ORDER.quantity, order.quantity)
-  if (!isExtended(order)) {
-    writeText(view, offset + NEW_ORDER.text, order.clientOrderId)
-    return
-  }
-  view.setUint8(offset + HEADER.flags, RecordFlag.extended)
+  const flags = recordFlagsOf(order)
+  writeText(view, offset + newOrderTextAt(flags), order.clientOrderId)
+  if (flags === 0) return
+  view.setUint8(offset + HEADER.flags, flags)
   writeInteger(view, offset + NEW_ORDER.quoteAmount, order.quoteAmount)
   writeInteger(view, offset + NEW_ORDER.stopPrice, order.stopPrice)
   writeInteger(view, offset + NEW_ORDER.displayQuantity, order.displayQuantity)
   writeInteger(view, offset + NEW_ORDER.minimumQuantity, order.minimumQuantity)
   writeInteger(view, offset + NEW_ORDER.expireTime, order.expireTime)
   writeInteger(view, offset + NEW_ORDER.trailingOffset, order.trailingOffset)
-  writeText(view, offset + NEW_ORDER.extendedText, order.clientOrderId)
+  if ((flags & RecordFlag.linked) === 0) return
+  const named = order.linkedClientOrderId ?? ''
+  view.setUint8(offset + NEW_ORDER.link, order.link ?? 0)
+  view.setUint8(offset + NEW_ORDER.linkedTextLength, named.length)
+  writeText(view, offset + linkedTextAt(order.clientOrderId.length), named)
 }
 
 function encodeInstrument(definition: InstrumentDefinition, view: DataView, offset: number): void {
@@ -362,7 +397,7 @@ export function checkCommand(view: DataView, offset: number, end: number): numbe
   if (length > LIMITS.command_bytes_max || length % 8 !== 0)
     throw new CodecError(`command length ${length} invalid`, offset)
   if (offset + length > end) throw new CodecError('command cut short', offset)
-  if (flags !== 0 && !(type === CommandType.new_order && flags === RecordFlag.extended)) {
+  if (flags !== 0 && !(type === CommandType.new_order && (flags === RecordFlag.extended || flags === LINKED))) {
     throw new CodecError(`record flags ${flags} unknown`, offset)
   }
   const expect = (bytes: number) => {
@@ -375,32 +410,53 @@ export function checkCommand(view: DataView, offset: number, end: number): numbe
     if (view.getUint8(offset + at) >= limit)
       throw new CodecError(`${what} ${view.getUint8(offset + at)} unknown`, offset)
   }
-  const text = (at: number, lengthAt: number, optional: boolean) => {
-    if (length < at) throw new CodecError('command cut short', offset)
-    const chars = view.getUint8(offset + lengthAt)
-    if (chars > LIMITS.client_order_id_chars_max || (chars === 0 && !optional)) {
-      throw new CodecError(`id of ${chars} characters`, offset)
-    }
-    expect(padded(at + chars))
+  const characters = (at: number, chars: number, end: number) => {
     for (let i = 0; i < chars; i++) {
       const code = view.getUint8(offset + at + i)
       if (code > 127 || idCharacters[code] === 0) throw new CodecError('id has a character that is not allowed', offset)
     }
-    for (let i = at + chars; i < length; i++) {
+    for (let i = at + chars; i < end; i++) {
       if (view.getUint8(offset + i) !== 0) throw new CodecError('padding is not zero', offset)
     }
   }
+  const idLength = (lengthAt: number, optional: boolean) => {
+    const chars = view.getUint8(offset + lengthAt)
+    if (chars > LIMITS.client_order_id_chars_max || (chars === 0 && !optional)) {
+      throw new CodecError(`id of ${chars} characters`, offset)
+    }
+    return chars
+  }
+  const text = (at: number, lengthAt: number, optional: boolean) => {
+    if (length < at) throw new CodecError('command cut short', offset)
+    const chars = idLength(lengthAt, optional)
+    expect(padded(at + chars))
+    characters(at, chars, length)
+  }
   switch (type) {
     case CommandType.new_order: {
-      const textAt = flags === RecordFlag.extended ? NEW_ORDER.extendedText : NEW_ORDER.text
+      const textAt = newOrderTextAt(flags)
       if (length < textAt) throw new CodecError('command cut short', offset)
       below(NEW_ORDER.side, 2, 'side')
       below(NEW_ORDER.orderType, orderTypes, 'order type')
       below(NEW_ORDER.timeInForce, timesInForce, 'time in force')
       below(NEW_ORDER.selfTradePrevention, selfTradePreventions, 'self-trade prevention')
       below(NEW_ORDER.flags, 8, 'order flags')
-      for (let at: number = NEW_ORDER.price; at < textAt; at += 8) integer(at)
-      text(textAt, NEW_ORDER.textLength, false)
+      const integersEnd = flags === 0 ? NEW_ORDER.text : NEW_ORDER.extendedText
+      for (let at: number = NEW_ORDER.price; at < integersEnd; at += 8) integer(at)
+      if (flags !== LINKED) {
+        text(textAt, NEW_ORDER.textLength, false)
+        break
+      }
+      const link = view.getUint8(offset + NEW_ORDER.link)
+      if (link < 1 || link >= orderLinks) throw new CodecError(`order link ${link} unknown`, offset)
+      const own = idLength(NEW_ORDER.textLength, false)
+      const named = idLength(NEW_ORDER.linkedTextLength, link === OrderLink.pending)
+      if (named !== 0 && link === OrderLink.pending) throw new CodecError('a pending order names none', offset)
+      const namedAt = linkedTextAt(own)
+      expect(padded(namedAt + named))
+      characters(NEW_ORDER.linkedTextLength + 1, 0, textAt)
+      characters(textAt, own, namedAt)
+      characters(namedAt, named, length)
       break
     }
     case CommandType.cancel_order:
@@ -584,8 +640,13 @@ export function decodeCommand(view: DataView, offset: number): Command {
 
 function decodeNewOrder(envelope: Envelope, view: DataView, offset: number): NewOrder {
   const at = NEW_ORDER
-  const extended = view.getUint8(offset + HEADER.flags) === RecordFlag.extended
-  const extra = (field: number) => (extended ? readInteger(view, offset + field) : 0)
+  const flags = view.getUint8(offset + HEADER.flags)
+  const extra = (field: number) => (flags === 0 ? 0 : readInteger(view, offset + field))
+  const textLength = view.getUint8(offset + at.textLength)
+  const linked = (flags & RecordFlag.linked) !== 0 && {
+    link: view.getUint8(offset + at.link) as OrderLink,
+    linkedClientOrderId: readText(view, offset + linkedTextAt(textLength), view.getUint8(offset + at.linkedTextLength)),
+  }
   return {
     type: CommandType.new_order,
     ...envelope,
@@ -605,11 +666,8 @@ function decodeNewOrder(envelope: Envelope, view: DataView, offset: number): New
     minimumQuantity: extra(at.minimumQuantity) as Quantity,
     expireTime: extra(at.expireTime) as Timestamp,
     trailingOffset: extra(at.trailingOffset) as Price,
-    clientOrderId: readText(
-      view,
-      offset + (extended ? at.extendedText : at.text),
-      view.getUint8(offset + at.textLength),
-    ),
+    ...linked,
+    clientOrderId: readText(view, offset + newOrderTextAt(flags), textLength),
   }
 }
 

@@ -12,7 +12,7 @@ import type {
   ShardIndex,
   Timestamp,
 } from './identifiers.ts'
-import type { OrderType, Phase, SelfTradePrevention, Side, TimeInForce } from './orders.ts'
+import type { OrderLink, OrderType, Phase, SelfTradePrevention, Side, TimeInForce } from './orders.ts'
 
 export const CommandType = {
   new_order: 1,
@@ -69,6 +69,9 @@ export type NewOrder = Envelope & {
   readonly expireTime: Timestamp
   /** Ticks a trailing stop keeps from the best price seen. */
   readonly trailingOffset: Price
+  /** Part of a list: what it is to the order of the same account and instrument that `linkedClientOrderId` names. */
+  readonly link?: OrderLink
+  readonly linkedClientOrderId?: string
   readonly clientOrderId: string
 }
 

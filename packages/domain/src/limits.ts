@@ -21,6 +21,14 @@ export const LIMITS = {
   batch_bytes_max: 1_048_576,
   /** Open orders of one account in one shard. */
   open_orders_per_account_max: 100_000,
+  /** Parts in which an iceberg may show its quantity: bounds the fills that one order can cause. */
+  iceberg_parts_max: 100,
+  /** Triggered orders that enter the market within one command; the others enter with the commands that follow. */
+  triggers_per_command_max: 64,
+  /** Trailing stops of one instrument and direction: each may have to move at a trade. */
+  trailing_stops_per_instrument_max: 1_000,
+  /** How long the first legs of a list wait to be named, in batch time. */
+  pending_order_us: 60 * 1_000_000,
   /** How long a client order id is remembered by the engine, in batch time. */
   deduplication_horizon_us: 24 * 60 * 60 * 1_000_000,
   /** Client order ids the engine remembers per shard; past it the oldest go first. */

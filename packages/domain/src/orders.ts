@@ -54,6 +54,24 @@ export const OrderFlag = {
   reduce_only: 4,
 } as const
 
+/**
+ * What an order is to the order that its `linkedClientOrderId` names. Each leg of a list is an order of its own; the legs come one
+ * after the other, each naming an earlier one, and nothing of the list is live before its last leg is accepted. A leg that is
+ * refused takes with it the pending orders that it names.
+ */
+export const OrderLink = {
+  none: 0,
+  /** Waits to be named by another order; ends by itself if none does. */
+  pending: 1,
+  /** One cancels the other: goes live, together with the pending order it names. */
+  pair: 2,
+  /** One cancels the other, but both go on waiting to be named by an entry. */
+  pending_pair: 3,
+  /** The named order (and its pair) is this order's exit: it goes live when this one has ended, for what was filled. */
+  entry: 4,
+} as const
+export type OrderLink = (typeof OrderLink)[keyof typeof OrderLink]
+
 /** Why an order left the book (or never reached it, after it was accepted). */
 export const DoneReason = {
   filled: 0,

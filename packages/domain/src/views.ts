@@ -26,7 +26,13 @@ export type OpenOrder = {
   readonly selfTradePrevention: SelfTradePrevention
   readonly flags: number
   readonly price: Price
+  /** Of a trailing stop: where it stands now. */
   readonly stopPrice: Price
+  readonly trailingOffset?: Price
+  /** The other leg of its pair, or the entry it waits for. */
+  readonly linkedOrder?: OrderId
+  /** It is in no book: it waits for its trigger, or for the other orders of its list. */
+  readonly waiting?: boolean
   readonly displayQuantity: Quantity
   readonly expireTime: Timestamp
   readonly quantity: Quantity
@@ -59,6 +65,14 @@ export type BookView = {
   /** Best first. */
   readonly bids: readonly Level[]
   readonly asks: readonly Level[]
+}
+
+/** What a call auction would do if it ended now. All 0: nothing can trade. */
+export type IndicativeAuction = {
+  readonly price: Price
+  readonly volume: Quantity
+  /** What would be left at that price: positive on the buy side, negative on the sell side. */
+  readonly surplus: number
 }
 
 /** What became of a client order id or transfer id that the engine still remembers. */
