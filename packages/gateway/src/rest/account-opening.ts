@@ -4,6 +4,7 @@
 import {
   type AccountId,
   type Amount,
+  assert,
   CommandType,
   LIMITS,
   type Markets,
@@ -49,7 +50,7 @@ export class AccountOpening {
   async #limit(shard: Shard, account: AccountId): Promise<void> {
     const { config, venue, markets } = this.#parts
     if (config.riskLimit_ppm === null && config.maxPositionSize === null) return
-    await settle(venue, shard.index, {
+    const { code } = await settle(venue, shard.index, {
       type: CommandType.set_account_limits,
       account,
       apiKey: 0,
@@ -61,6 +62,7 @@ export class AccountOpening {
       dailyLossMax: 0 as Amount,
       drawdownMax: 0 as Amount,
     })
+    assert(code === RejectCode.none, `the limits of account ${account} were refused with code ${code}`)
   }
 
   async #fund(shard: Shard, account: AccountId): Promise<void> {

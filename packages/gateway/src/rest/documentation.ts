@@ -2,9 +2,11 @@
 // all it needs are served from here, and loaded when somebody first asks.
 
 import swagger from '@fastify/swagger'
-import type { FastifyReply } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { type TSchema, Type } from 'typebox'
+import { ApiFault } from '../errors.ts'
 import { ErrorAnswer } from '../schemas/common.ts'
+import { sendFault } from './error-handler.ts'
 import type { Access, Api } from './http.ts'
 
 /** An answer without a body. */
@@ -66,21 +68,42 @@ export async function addDocumentation(api: Api, version: string): Promise<void>
   })
 }
 
-export async function addDocumentationRoutes(api: Api): Promise<void> {
+export function addDocumentationRoutes(api: Api): void {
   let text: string | undefined
-  api.get(
-    '/openapi.json',
-    { config: { access: 'public' }, schema: { hide: true } },
-    (_request, reply: FastifyReply) => {
-      text ??= JSON.stringify(api.swagger())
-      reply.type('application/json; charset=utf-8').send(text)
-    },
-  )
+  const config = { access: 'public' } as const
+  const schema = { hide: true }
+  api.get('/openapi.json', { config, schema }, (_request, reply) => {
+    text ??= JSON.stringify(api.swagger())
+    reply.type('application/json; charset=utf-8').send(text)
+  })
+
+  let page: Promise<FastifyInstance> | undefined
+  const show = async (request: FastifyRequest, reply: FastifyReply) => {
+    page ??= openPage(api.swagger())
+    const { routing } = await page
+    for (const [name, value] of Object.entries(reply.getHeaders())) reply.raw.setHeader(name, value ?? '')
+    reply.hijack()
+    routing(request.raw, reply.raw)
+  }
+  api.get('/docs', { config, schema }, show)
+  api.get('/docs/*', { config, schema }, show)
+  api.addHook('onClose', async () => {
+    await (await page)?.close()
+  })
+}
+
+/** The page is a small server of its own, because Fastify takes no routes once it listens, and most processes never show it. */
+async function openPage(document: object): Promise<FastifyInstance> {
   const { default: swaggerUi } = await import('@fastify/swagger-ui')
-  await api.register(swaggerUi, {
+  const page = Fastify()
+  page.setNotFoundHandler((_request, reply) => sendFault(reply, new ApiFault('NOT_FOUND')))
+  await page.register(swagger, { mode: 'static', specification: { document: document as never } })
+  await page.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'",
     uiConfig: { docExpansion: 'none', tryItOutEnabled: false },
     theme: { title: 'WinTrades API' },
   })
+  await page.ready()
+  return page
 }

@@ -6,7 +6,6 @@ import {
   type Asset,
   assert,
   CommandType,
-  type Markets,
   parseDecimal,
   type Shard,
   type ShardIndex,
@@ -29,7 +28,6 @@ import { pageQuery, recorded } from './order-routes.ts'
 
 export type FundsRouteParts = {
   readonly config: Pick<Config, 'tradingMode'>
-  readonly markets: Markets
   readonly venue: Venue
   readonly history: HistoryReader
   readonly shards: Shards

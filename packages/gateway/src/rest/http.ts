@@ -44,7 +44,6 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set on every route that is not public. */
     principal: Principal | null
-    started_ms: number
   }
 }
 

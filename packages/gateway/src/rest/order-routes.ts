@@ -1,7 +1,7 @@
 // Orders over REST: entered, looked up, listed, changed and cancelled. What an order is and what becomes of it is order entry's to say;
 // its answers are sent as they are.
 
-import type { AccountId, Instrument, Markets, ShardIndex } from '@wintrades/domain'
+import type { AccountId, Instrument, ShardIndex } from '@wintrades/domain'
 import {
   type Execution,
   type HistoricOrder,
@@ -26,7 +26,6 @@ import type { Instruments } from './instruments.ts'
 import { OpenOrderPages } from './open-order-pages.ts'
 
 export type OrderRouteParts = {
-  readonly markets: Markets
   readonly venue: Venue
   readonly history: HistoryReader
   readonly entry: OrderEntry

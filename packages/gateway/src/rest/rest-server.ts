@@ -37,6 +37,8 @@ export const BODY_BYTES_MAX = 1_048_576
 const REQUEST_TIMEOUT_MS = 15_000
 /** … and its handler have answered in this. Registration waits for commands, which wait for a leader. */
 const HANDLER_TIMEOUT_MS = 20_000
+/** REST and streams together; streams have a lower limit of their own. */
+const CONNECTIONS_MAX = 20_000
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
 const PARAMETER_CHARS_MAX = 128
 const API_VERSION = '1.0.0'
@@ -87,6 +89,7 @@ export async function buildRestServer(parts: RestParts): Promise<RestServer> {
         )
     },
   })
+  api.server.maxConnections = CONNECTIONS_MAX
   api.setValidatorCompiler(validatorCompiler)
   // Answers are made of values that are right already; their schemas are for the description.
   api.setSerializerCompiler(() => JSON.stringify)
@@ -98,6 +101,11 @@ export async function buildRestServer(parts: RestParts): Promise<RestServer> {
     reply.header('cache-control', 'no-store')
     const refused = readiness.stopping && request.routeOptions.config.access !== 'probe'
     done(refused ? new ApiFault('NOT_READY') : undefined)
+  })
+  api.addHook('onSend', (_request, reply, payload, done) => {
+    // A connection that stays open would hold up the stop.
+    if (readiness.stopping) reply.header('connection', 'close')
+    done(null, payload)
   })
   addAccessControl(api, { authenticator: auth.authenticator, limits })
   addHttpMetrics(api, metrics)
@@ -117,7 +125,7 @@ export async function buildRestServer(parts: RestParts): Promise<RestServer> {
     },
     { prefix: API_PREFIX },
   )
-  await addDocumentationRoutes(api)
+  addDocumentationRoutes(api)
   await api.ready()
   return { api, readiness }
 }

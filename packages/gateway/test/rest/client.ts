@@ -78,19 +78,30 @@ export class User {
 /** Rests: far below whatever the market is. */
 export const LIMIT_BUY = { symbol: 'SAP-EUR', side: 'BUY', type: 'LIMIT', price: '100.00', quantity: '10' } as const
 
+type Key = { readonly keyId: string; readonly secret: string }
+
+export function signedHeaders(
+  key: Key,
+  method: string,
+  path: string,
+  body: string,
+  timestamp_ms = Date.now(),
+): Record<string, string> {
+  const signed = `${timestamp_ms}\n${method}\n${path}\n${body}`
+  const signature = createHmac('sha256', key.secret).update(signed).digest('hex')
+  return { 'x-wt-key': key.keyId, 'x-wt-timestamp': String(timestamp_ms), 'x-wt-signature': signature }
+}
+
 /** Calls signed with an API key. */
 export async function signedCall(
   region: TestRegion,
-  key: { readonly keyId: string; readonly secret: string },
+  key: Key,
   method: string,
   path: string,
   options: { readonly body?: unknown; readonly timestamp_ms?: number } = {},
 ): Promise<Answer> {
-  const timestamp_ms = options.timestamp_ms ?? Date.now()
   const raw = options.body === undefined ? '' : JSON.stringify(options.body)
-  const signed = `${timestamp_ms}\n${method}\n${path}\n${raw}`
-  const signature = createHmac('sha256', key.secret).update(signed).digest('hex')
-  const headers = { 'x-wt-key': key.keyId, 'x-wt-timestamp': String(timestamp_ms), 'x-wt-signature': signature }
+  const headers = signedHeaders(key, method, path, raw, options.timestamp_ms)
   return await call(region, method, path, { headers, ...(raw === '' ? {} : { raw }) })
 }
 

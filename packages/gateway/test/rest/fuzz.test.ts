@@ -32,7 +32,7 @@ const RUNS_PER_OPERATION = 80
 
 /** What gets past the first checks, by the name of the field or parameter. */
 const FITTING: Readonly<Record<string, readonly unknown[]>> = {
-  symbol: ['SAP-EUR', 'SAP-EUR', 'SAP-EUR', 'BTC-USD', 'TM-JPY', 'XXX-YYY'],
+  symbol: ['SAP-EUR', 'SAP-EUR', 'SAP-EUR', 'BTC-USD', 'TM-JPY', 'NOPE-USD'],
   side: ['BUY', 'SELL'],
   type: ['LIMIT', 'LIMIT', 'LIMIT', 'MARKET', 'STOP'],
   timeInForce: ['GTC', 'GTC', 'IOC', 'FOK', 'DAY'],

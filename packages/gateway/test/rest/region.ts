@@ -44,6 +44,8 @@ export type TestRegion = {
   holdHistory(held: boolean): void
   /** The state hash of every shard, once no transfer is on its way: those change the state by themselves. */
   stateHashes(): Promise<string[]>
+  /** Only the gateway, as a part of a process that stops. */
+  stopGateway(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -126,6 +128,7 @@ export async function startRegion(environment: Readonly<Record<string, string>> 
       }
       return await Promise.all(shards.map(async (shard) => (await venue.stateHash(shard)).value))
     },
+    stopGateway: () => gateway.stop(),
     stop: async () => {
       await gateway.stop()
       unsubscribe()

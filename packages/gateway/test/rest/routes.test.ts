@@ -225,7 +225,7 @@ test.each([
   ['GET', '/api/v2/orders', 404, 'NOT_FOUND'],
   ['PUT', '/api/v1/orders', 405, 'METHOD_NOT_ALLOWED'],
   ['POST', '/health', 405, 'METHOD_NOT_ALLOWED'],
-  ['GET', '/api/v1/market/XXX-YYY/depth', 404, 'SYMBOL_UNKNOWN'],
+  ['GET', '/api/v1/market/NOPE-USD/depth', 404, 'SYMBOL_UNKNOWN'],
   ['GET', '/api/v1/orders/%E0%A4%A', 400, 'REQUEST_MALFORMED'],
 ])('%s %s: %i %s', async (method, path, status, code) => {
   const answer = await call(region, method, path, { headers: { authorization: `Bearer ${user.token}` } })
