@@ -5,6 +5,7 @@
 import type { Markets, Seq, Shard, ShardIndex } from '@wintrades/domain'
 import { readBatchHeader } from '@wintrades/domain'
 import type { Logger } from '@wintrades/platform'
+import { JournalDamage } from './chain.ts'
 import type { Journal, SnapshotStore } from './ports.ts'
 import { Replica } from './replica.ts'
 
@@ -28,28 +29,38 @@ export type ArchiverOptions = {
   readonly snapshotCommands?: number
   /** … or when there were any and the last one is this old. */
   readonly snapshot_ms?: number
+  /** A replica that was held up has at least this long to read what it missed before the journal is pruned of it. */
+  readonly journalKept_ms?: number
+  /** Milliseconds, monotonic. */
+  readonly now_ms?: () => number
 }
 
 const READ_BYTES = 512 * 1024
 const SNAPSHOT_COMMANDS = 250_000
 const SNAPSHOT_MS = 60_000
+const JOURNAL_KEPT_MS = 60_000
 /** A damaged one leaves older ones, and the journal reaches back to the oldest kept. */
 const SNAPSHOTS_KEPT = 3
+const RETRY_MS = 1_000
 
 export class Archiver {
   readonly #options: ArchiverOptions
   readonly #archives = new Map<ShardIndex, Archive>()
   readonly #failed = new Set<ShardIndex>()
+  /** Shards whose journal, snapshots or history could not be reached, and when to try again. */
+  readonly #retryAt_ms = new Map<ShardIndex, number>()
+  readonly #now_ms: () => number
 
   constructor(options: ArchiverOptions) {
     this.#options = options
+    this.#now_ms = options.now_ms ?? (() => performance.now())
   }
 
   /** Does a little of what is to be done for each shard; true: there is more at once. */
   async turn(): Promise<boolean> {
     let more = false
     for (const shard of this.#options.markets.shards) {
-      if (this.#failed.has(shard.index)) continue
+      if (this.#failed.has(shard.index) || this.#now_ms() < (this.#retryAt_ms.get(shard.index) ?? 0)) continue
       if (!this.#options.isLeading(shard.index)) {
         this.#archives.delete(shard.index)
         continue
@@ -57,13 +68,26 @@ export class Archiver {
       try {
         more = (await this.#archive(shard)) || more
       } catch (error) {
-        // Stop, do not guess: trading goes on, the journal keeps everything, and the log says why.
-        this.#failed.add(shard.index)
-        this.#archives.delete(shard.index)
-        this.#options.logger.error('the history of a shard is not written any more', { shard: shard.name, error })
+        this.#trouble(shard, error)
       }
     }
     return more
+  }
+
+  /** Either way trading goes on and the journal keeps everything. */
+  #trouble(shard: Shard, error: unknown): void {
+    const { logger } = this.#options
+    const isBroken = error instanceof JournalDamage || (this.#archives.get(shard.index)?.fault ?? null) !== null
+    // What was in hand is given up: the next archive begins at what the history has for good.
+    this.#archives.delete(shard.index)
+    if (isBroken) {
+      // Stop, do not guess: the log says why.
+      this.#failed.add(shard.index)
+      logger.error('the history of a shard is not written any more', { shard: shard.name, error })
+    } else {
+      this.#retryAt_ms.set(shard.index, this.#now_ms() + RETRY_MS)
+      logger.warn('the history of a shard has to wait, trying again', { shard: shard.name, error })
+    }
   }
 
   async #archive(shard: Shard): Promise<boolean> {
@@ -71,9 +95,9 @@ export class Archiver {
     if (archive === undefined) {
       const journal = this.#options.journals[shard.index]
       if (journal === undefined) throw new RangeError(`shard ${shard.name} has no journal`)
-      archive = new Archive(shard, journal, this.#options)
-      await archive.open()
+      archive = new Archive(shard, journal, this.#options, this.#now_ms)
       this.#archives.set(shard.index, archive)
+      await archive.open()
     }
     return await archive.turn()
   }
@@ -86,20 +110,31 @@ class Archive {
   readonly #replica: Replica
   /** The history has everything up to here. */
   #written = 0
+  readonly #now_ms: () => number
   #snapshotSeq = 0
-  #snapshotAt_ms = performance.now()
+  #snapshotAt_ms: number
   #commands = 0
+  /** Own snapshots, oldest first, until the journal is pruned behind them. */
+  #taken: { readonly seq: Seq; readonly at_ms: number }[] = []
 
-  constructor(shard: Shard, journal: Journal, options: ArchiverOptions) {
+  constructor(shard: Shard, journal: Journal, options: ArchiverOptions, now_ms: () => number) {
     this.#shard = shard
     this.#journal = journal
     this.#options = options
     this.#replica = new Replica(shard)
+    this.#now_ms = now_ms
+    this.#snapshotAt_ms = now_ms()
+  }
+
+  get fault(): string | null {
+    return this.#replica.fault
   }
 
   /** Begins at the newest snapshot that the history has reached; with no history yet, at the newest there is. */
   async open(): Promise<void> {
     const { snapshots, history, logger } = this.#options
+    // An earlier archive of this process may have left something half-way.
+    history.flush()
     this.#written = history.progress(this.#shard.index)
     for (const seq of await snapshots.list(this.#shard.index)) {
       if (this.#written > 0 && seq > this.#written) continue
@@ -126,23 +161,36 @@ class Archive {
   }
 
   async #snapshotIfDue(): Promise<void> {
-    const { snapshots, history, logger } = this.#options
-    const isOld = performance.now() - this.#snapshotAt_ms >= (this.#options.snapshot_ms ?? SNAPSHOT_MS)
+    const isOld = this.#now_ms() - this.#snapshotAt_ms >= (this.#options.snapshot_ms ?? SNAPSHOT_MS)
     const isDue =
       this.#commands >= (this.#options.snapshotCommands ?? SNAPSHOT_COMMANDS) || (isOld && this.#commands > 0)
-    if (!isDue || this.#replica.seq === this.#snapshotSeq) return
-    const began_ms = performance.now()
+    if (isDue && this.#replica.seq !== this.#snapshotSeq) await this.#takeSnapshot()
+  }
+
+  async #takeSnapshot(): Promise<void> {
+    const { snapshots, history, logger } = this.#options
+    const began_ms = this.#now_ms()
     history.flush()
     const snapshot = this.#replica.snapshot()
+    const { seq } = snapshot
     await snapshots.write(this.#shard.index, snapshot)
     await snapshots.prune(this.#shard.index, SNAPSHOTS_KEPT)
-    const oldest = (await snapshots.list(this.#shard.index)).at(-1)
-    if (oldest !== undefined) await this.#journal.prune(oldest)
-    this.#snapshotSeq = snapshot.seq
-    this.#snapshotAt_ms = performance.now()
+    this.#snapshotSeq = seq
+    this.#snapshotAt_ms = this.#now_ms()
     this.#commands = 0
-    const { seq } = snapshot
-    const took_ms = performance.now() - began_ms
+    this.#taken.push({ seq, at_ms: this.#snapshotAt_ms })
+    await this.#prune()
+    const took_ms = this.#now_ms() - began_ms
     logger.info('snapshot', { shard: this.#shard.name, seq, bytes: snapshot.engine.length, took_ms })
+  }
+
+  /** Behind the oldest snapshot that is kept, and not behind one that was only just taken. */
+  async #prune(): Promise<void> {
+    const before_ms = this.#now_ms() - (this.#options.journalKept_ms ?? JOURNAL_KEPT_MS)
+    const settled = this.#taken.findLast((one) => one.at_ms <= before_ms)
+    const oldest = (await this.#options.snapshots.list(this.#shard.index)).at(-1)
+    if (settled === undefined || oldest === undefined) return
+    await this.#journal.prune(Math.min(settled.seq, oldest) as Seq)
+    this.#taken = this.#taken.filter((one) => one.seq >= settled.seq)
   }
 }

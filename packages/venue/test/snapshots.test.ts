@@ -95,6 +95,7 @@ function archiver(history: HistorySink, journal: SqliteJournal, snapshotCommands
     logger,
     isLeading: (shard) => shard === US,
     snapshotCommands,
+    journalKept_ms: 0,
   })
 }
 
