@@ -76,13 +76,26 @@ export class Clients {
     this.#trading = false
   }
 
-  /** Every command has a conclusive answer. */
-  get settled(): boolean {
-    return this.#unsettled.size === 0
+  /** One more command to every shard through every region: each must come to an answer there, or elsewhere. */
+  askEverywhere(): void {
+    const { accounts, regions, shards, assets } = this.#options
+    for (const region of regions) {
+      for (const shard of shards) {
+        const command = this.#deposit(accounts[0] as AccountId, shard, assets[0] as AssetId, 1)
+        this.#unsettled.add(command)
+        this.#send(command, region)
+      }
+    }
   }
 
+  /** Commands without a conclusive answer. */
   get unsettled(): readonly string[] {
-    return [...this.#unsettled].map((one) => `${one.account}/${one.clientId} of shard ${one.shard}`)
+    return [...this.#unsettled].map((one) => `${one.account}/${one.clientId} of shard ${one.shard} has no answer`)
+  }
+
+  /** Orders that were accepted and not cancelled by their clients. */
+  get resting(): readonly { readonly order: OrderId; readonly shard: ShardIndex }[] {
+    return this.#resting
   }
 
   #tradeOn(account: AccountId): void {
@@ -101,9 +114,9 @@ export class Clients {
     if (random.chance(0.08)) this.#send(command)
   }
 
-  #send(command: Command): void {
+  #send(command: Command, at: string | null = null): void {
     const { scheduler, regions, submit } = this.#options
-    const region = scheduler.random.pick(regions)
+    const region = at ?? scheduler.random.pick(regions)
     const sentAt_ms = scheduler.now_us / 1_000
     let heard = false
     const conclude = (answer: Answer) => {

@@ -1,24 +1,27 @@
-// The links between simulated processes: in order within one direction of one link, in any order between links, late, and cut by
-// partitions and crashes. A cut link loses what is on its way, as a broken TCP connection does, and both ends hear of it.
+// The links between simulated processes, as TCP gives them: in order within one direction, late, and lost with everything on its way when
+// a connection breaks. Each end learns of that on its own, later, and believes in the connection until then; where the peer's process has
+// ended and the way there is free, the living end is refused and so knows that it is gone.
 
 import type { Scheduler, SimulatedProcess } from './scheduler.ts'
 
 /** What a process hears from its end of the links. */
 export type Endpoint = {
   readonly process: SimulatedProcess
-  up(peer: string): void
-  down(peer: string): void
+  readonly origin: number
+  up(peer: string, origin: number): void
+  down(peer: string, gone: boolean): void
   received(peer: string, frame: Uint8Array): void
 }
 
+/** What one end believes: the connection it has, 0 for none. */
+type End = { readonly name: string; connection: number; lastDelivery_us: number }
+
 type Link = {
-  readonly ends: readonly [string, string]
+  readonly ends: readonly [End, End]
   cut: boolean
-  /** The connection there is now, 0: none. Frames of an earlier one are lost. */
+  /** The connection there really is, 0: none. */
   connection: number
-  connecting: boolean
-  /** Time of the last delivery in each direction. */
-  readonly lastDelivery_us: Map<string, number>
+  dialling: boolean
   /** How many times slower than usual. */
   slowness: number
 }
@@ -26,7 +29,7 @@ type Link = {
 const TYPICAL_DELAY_US = 2_000
 const WORST_DELAY_US = 60_000
 const CONNECT_DELAY_US = 5_000
-const RECONNECT_DELAY_US = 40_000
+const RECONNECT_DELAY_US = 50_000
 /** A half-open connection is noticed by the heartbeat that does not come. */
 const NOTICE_DELAY_US = 150_000
 
@@ -40,14 +43,8 @@ export class SimulatedNetwork {
     this.#scheduler = scheduler
     for (const [i, a] of names.entries()) {
       for (const b of names.slice(i + 1)) {
-        this.#links.push({
-          ends: [a, b],
-          cut: false,
-          connection: 0,
-          connecting: false,
-          lastDelivery_us: new Map(),
-          slowness: 1,
-        })
+        const ends = [a, b].map((name): End => ({ name, connection: 0, lastDelivery_us: 0 })) as [End, End]
+        this.#links.push({ ends, cut: false, connection: 0, dialling: false, slowness: 1 })
       }
     }
   }
@@ -55,59 +52,60 @@ export class SimulatedNetwork {
   /** A process has started: it connects to whoever is there. */
   attach(name: string, endpoint: Endpoint): void {
     this.#endpoints.set(name, endpoint)
-    for (const link of this.#linksOf(name)) this.#connect(link, CONNECT_DELAY_US)
+    for (const link of this.#linksOf(name)) {
+      endOf(link, name).connection = 0
+      this.#dial(link, CONNECT_DELAY_US)
+    }
   }
 
   /** A process has ended, in whatever way: its peers see their connections close. */
   detach(name: string): void {
     this.#endpoints.delete(name)
-    for (const link of this.#linksOf(name)) this.#close(link, TYPICAL_DELAY_US)
+    for (const link of this.#linksOf(name)) {
+      endOf(link, name).connection = 0
+      this.#break(link, TYPICAL_DELAY_US)
+    }
   }
 
-  /** false: there is no connection, and nothing was sent. */
-  send(from: string, to: string, frame: Uint8Array): boolean {
+  /** false: this end knows of no connection, and nothing was sent. */
+  send(from: string, to: string, parts: readonly Uint8Array[]): boolean {
     const link = this.#link(from, to)
-    const { connection } = link
+    const { connection } = endOf(link, from)
     if (connection === 0) return false
-    if (link.cut) return true
-    const { random } = this.#scheduler
+    if (connection !== link.connection) return true
+    const there = endOf(link, to)
+    const { random, now_us } = this.#scheduler
     const delay_us = random.delay(TYPICAL_DELAY_US, WORST_DELAY_US) * link.slowness
-    const at_us = Math.max(this.#scheduler.now_us + delay_us, (link.lastDelivery_us.get(to) ?? 0) + 1)
-    link.lastDelivery_us.set(to, at_us)
-    const copy = frame.slice()
-    this.#scheduler.after(at_us - this.#scheduler.now_us, () => {
-      const endpoint = this.#endpoints.get(to)
-      if (endpoint === undefined || link.connection !== connection || link.cut) return
-      this.#scheduler.afterIn(endpoint.process, 0, () => {
-        if (link.connection === connection) endpoint.received(from, copy)
+    there.lastDelivery_us = Math.max(now_us + delay_us, there.lastDelivery_us + 1)
+    const frame = Buffer.concat(parts)
+    this.#scheduler.after(there.lastDelivery_us - now_us, () => {
+      if (link.connection !== connection) return
+      this.#tell(to, (endpoint) => {
+        if (there.connection === connection) endpoint.received(from, new Uint8Array(frame))
       })
     })
     return true
   }
 
-  isConnected(from: string, to: string): boolean {
-    return this.#link(from, to).connection !== 0
+  isUp(from: string, to: string): boolean {
+    return endOf(this.#link(from, to), from).connection !== 0
   }
 
   /** Cuts a link: nothing gets through any more, and each end notices on its own, later. */
   cut(a: string, b: string): void {
     const link = this.#link(a, b)
-    if (link.cut) return
     link.cut = true
-    this.#close(link, NOTICE_DELAY_US)
+    this.#break(link, NOTICE_DELAY_US)
   }
 
   heal(a: string, b: string): void {
-    const link = this.#link(a, b)
-    if (!link.cut) return
-    link.cut = false
-    this.#connect(link, RECONNECT_DELAY_US)
+    this.#link(a, b).cut = false
   }
 
   healAll(): void {
     for (const link of this.#links) {
+      link.cut = false
       link.slowness = 1
-      this.heal(...link.ends)
     }
   }
 
@@ -115,56 +113,92 @@ export class SimulatedNetwork {
     this.#link(a, b).slowness = slowness
   }
 
-  #connect(link: Link, delay_us: number): void {
-    if (link.connecting || link.connection !== 0) return
-    link.connecting = true
+  #dial(link: Link, delay_us: number): void {
+    if (link.dialling) return
+    link.dialling = true
     this.#scheduler.after(delay_us + this.#scheduler.random.below(delay_us), () => {
-      link.connecting = false
-      const ends = link.ends.map((name) => this.#endpoints.get(name))
-      if (link.cut || ends.some((end) => end === undefined)) return
-      link.connection = ++this.#connections
-      link.lastDelivery_us.clear()
-      const { connection } = link
-      this.#scheduler.log(`link ${link.ends.join(' – ')} up`)
-      for (const [i, end] of ends.entries()) {
-        const peer = link.ends[1 - i] as string
-        if (end === undefined) continue
-        this.#scheduler.afterIn(end.process, 0, () => {
-          if (link.connection === connection) end.up(peer)
-        })
+      link.dialling = false
+      if (link.connection !== 0) return
+      const endpoints = link.ends.map(({ name }) => this.#endpoints.get(name))
+      // Whoever starts next dials.
+      if (endpoints.every((one) => one === undefined)) return
+      if (endpoints.every((one) => one !== undefined && !one.process.stalled) && !link.cut) this.#connect(link)
+      else {
+        if (!link.cut) this.#refuse(link)
+        this.#dial(link, RECONNECT_DELAY_US)
       }
     })
   }
 
-  #close(link: Link, noticeDelay_us: number): void {
-    const { connection } = link
-    if (connection === 0) return
-    const [a, b] = link.ends
-    for (const [name, peer] of [
-      [a, b],
-      [b, a],
-    ] as const) {
-      const endpoint = this.#endpoints.get(name)
-      if (endpoint === undefined) continue
-      this.#scheduler.after(this.#scheduler.random.between(1, noticeDelay_us), () => {
-        if (link.connection === connection) link.connection = 0
-        this.#scheduler.afterIn(endpoint.process, 0, () => {
-          if (this.#endpoints.get(name) === endpoint) endpoint.down(peer)
-        })
-        this.#connect(link, RECONNECT_DELAY_US)
+  #connect(link: Link): void {
+    const connection = ++this.#connections
+    link.connection = connection
+    this.#scheduler.log(`link ${nameOf(link)} up`)
+    for (const [i, end] of link.ends.entries()) {
+      const peer = (link.ends[1 - i] as End).name
+      const origin = this.#endpoints.get(peer)?.origin ?? 0
+      end.lastDelivery_us = 0
+      this.#tell(end.name, (endpoint) => {
+        if (link.connection !== connection) return
+        if (end.connection !== 0) endpoint.down(peer, false)
+        end.connection = connection
+        endpoint.up(peer, origin)
       })
     }
-    if (!this.#endpoints.has(a) || !this.#endpoints.has(b)) link.connection = 0
-    this.#scheduler.log(`link ${link.ends.join(' – ')} down`)
+  }
+
+  /** The living end finds nobody listening at the other. */
+  #refuse(link: Link): void {
+    const dead = link.ends.find(({ name }) => !this.#endpoints.has(name))
+    const living = link.ends.find((end) => end !== dead)
+    if (dead === undefined || living === undefined) return
+    this.#tell(living.name, (endpoint) => {
+      if (living.connection === 0 && !this.#endpoints.has(dead.name)) endpoint.down(dead.name, true)
+    })
+  }
+
+  #break(link: Link, noticeDelay_us: number): void {
+    const { connection } = link
+    this.#dial(link, RECONNECT_DELAY_US)
+    if (connection === 0) return
+    link.connection = 0
+    this.#scheduler.log(`link ${nameOf(link)} down`)
+    for (const [i, end] of link.ends.entries()) {
+      const peer = (link.ends[1 - i] as End).name
+      this.#scheduler.after(this.#scheduler.random.between(1, noticeDelay_us), () => {
+        this.#tell(end.name, (endpoint) => {
+          if (end.connection !== connection) return
+          end.connection = 0
+          endpoint.down(peer, false)
+        })
+      })
+    }
+  }
+
+  /** In the process that is there now, once it gets to it; one that starts later has nothing to do with it. */
+  #tell(name: string, what: (endpoint: Endpoint) => void): void {
+    const endpoint = this.#endpoints.get(name)
+    if (endpoint === undefined) return
+    this.#scheduler.afterIn(endpoint.process, 0, () => {
+      if (this.#endpoints.get(name) === endpoint) what(endpoint)
+    })
   }
 
   #linksOf(name: string): readonly Link[] {
-    return this.#links.filter((link) => link.ends.includes(name))
+    return this.#links.filter((link) => link.ends.some((end) => end.name === name))
   }
 
   #link(a: string, b: string): Link {
-    const link = this.#links.find((one) => one.ends.includes(a) && one.ends.includes(b))
+    const link = this.#linksOf(a).find((one) => one.ends.some((end) => end.name === b))
     if (link === undefined || a === b) throw new RangeError(`no link between ${a} and ${b}`)
     return link
   }
+}
+
+function endOf(link: Link, name: string): End {
+  return link.ends[0].name === name ? link.ends[0] : link.ends[1]
+}
+
+function nameOf(link: Link): string {
+  return link.ends.map((end) => end.name).join(' – ')
 }

@@ -1,0 +1,165 @@
+// What goes wrong in a simulated run, and when: all of it by the run's own chance. Every fault ends by itself; `heal` ends them all.
+
+import type { RegionName, ShardIndex } from '@wintrades/domain'
+import type { Cluster } from './cluster.ts'
+import { NO_FAULTS } from './database.ts'
+import { MARKETS, REGIONS } from './markets.ts'
+import type { Random } from './random.ts'
+
+type Fault = (nemesis: Nemesis) => void
+
+const FAULTS: Readonly<Record<string, Fault>> = {
+  crash: (nemesis) => nemesis.crash(),
+  outage: (nemesis) => nemesis.outage(),
+  restart: (nemesis) => nemesis.restart(),
+  stall: (nemesis) => nemesis.stall(),
+  slow_process: (nemesis) => nemesis.slowProcess(),
+  cut: (nemesis) => nemesis.cut(),
+  isolate: (nemesis) => nemesis.isolate(),
+  slow_link: (nemesis) => nemesis.slowLink(),
+  database_faults: (nemesis) => nemesis.databaseFaults(),
+  database_outage: (nemesis) => nemesis.databaseOutage(),
+  hand_over: (nemesis) => nemesis.handOver(),
+  leap: (nemesis) => nemesis.leap(),
+}
+
+const PAUSE_US_MAX = 500_000
+const FAULT_US_MAX = 1_200_000
+
+export class Nemesis {
+  readonly #cluster: Cluster
+  readonly #random: Random
+  /** This run's kinds of fault: few at a time show more than all at once. */
+  readonly #kinds: readonly string[]
+  #active = true
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster
+    const { scheduler } = cluster.world
+    this.#random = scheduler.random
+    const names = Object.keys(FAULTS)
+    const count = this.#random.between(1, names.length)
+    const kinds = new Set<string>()
+    while (kinds.size < count) kinds.add(this.#random.pick(names))
+    this.#kinds = [...kinds]
+    scheduler.log(`nemesis: ${this.#kinds.join(', ')}`)
+    this.#goOn()
+  }
+
+  /** Ends every fault and makes no more. */
+  heal(): void {
+    const { scheduler, network, database } = this.#cluster.world
+    this.#active = false
+    scheduler.log('nemesis: healed')
+    network.healAll()
+    database.faults = NO_FAULTS
+    for (const { process } of this.#cluster.processes) {
+      process.slowness = 1
+      scheduler.resume(process)
+    }
+    this.#cluster.startAll()
+  }
+
+  crash(): void {
+    const region = this.#random.pick(REGIONS)
+    this.#cluster.crash(region)
+    this.#later(() => this.#cluster.start(region))
+  }
+
+  outage(): void {
+    for (const region of REGIONS) {
+      this.#cluster.crash(region)
+      this.#later(() => this.#cluster.start(region))
+    }
+  }
+
+  restart(): void {
+    this.#cluster.stop(this.#random.pick(REGIONS))
+  }
+
+  stall(): void {
+    const process = this.#cluster.at(this.#random.pick(REGIONS))?.process
+    if (process === undefined) return
+    this.#cluster.world.scheduler.log(`nemesis: ${process.name} stalls`)
+    process.stalled = true
+    this.#later(() => this.#cluster.world.scheduler.resume(process))
+  }
+
+  slowProcess(): void {
+    const process = this.#cluster.at(this.#random.pick(REGIONS))?.process
+    if (process === undefined) return
+    process.slowness = this.#random.between(2, 10)
+    this.#later(() => {
+      process.slowness = 1
+    })
+  }
+
+  cut(): void {
+    const [a, b] = this.#link()
+    this.#cluster.world.network.cut(a, b)
+    this.#later(() => this.#cluster.world.network.heal(a, b))
+  }
+
+  isolate(): void {
+    const { network, scheduler } = this.#cluster.world
+    const region = this.#random.pick(REGIONS)
+    scheduler.log(`nemesis: ${region} is isolated`)
+    const others = REGIONS.filter((one) => one !== region)
+    for (const other of others) network.cut(region, other)
+    this.#later(() => {
+      for (const other of others) network.heal(region, other)
+    })
+  }
+
+  slowLink(): void {
+    const [a, b] = this.#link()
+    this.#cluster.world.network.slow(a, b, this.#random.between(2, 20))
+    this.#later(() => this.#cluster.world.network.slow(a, b, 1))
+  }
+
+  databaseFaults(): void {
+    const { database } = this.#cluster.world
+    const some = () => (this.#random.chance(0.5) ? this.#random.below(30) / 100 : 0)
+    database.faults = { refused: some(), answerLost: some(), late: some(), slow: some() / 3 }
+    this.#later(() => {
+      database.faults = NO_FAULTS
+    })
+  }
+
+  databaseOutage(): void {
+    const { database } = this.#cluster.world
+    database.faults = { ...NO_FAULTS, refused: 1 }
+    this.#later(() => {
+      database.faults = NO_FAULTS
+    })
+  }
+
+  handOver(): void {
+    const shard = this.#random.below(MARKETS.shards.length) as ShardIndex
+    this.#cluster.handOver(shard, this.#random.pick(REGIONS) as string as RegionName)
+  }
+
+  leap(): void {
+    this.#cluster.at(this.#random.pick(REGIONS))?.leap(this.#random.between(1, 2_000_000))
+  }
+
+  #goOn(): void {
+    this.#cluster.world.scheduler.after(this.#random.between(1, PAUSE_US_MAX), () => {
+      if (!this.#active) return
+      const kind = this.#random.pick(this.#kinds)
+      this.#cluster.world.scheduler.log(`nemesis: ${kind}`)
+      FAULTS[kind]?.(this)
+      this.#goOn()
+    })
+  }
+
+  /** When the fault ends. */
+  #later(action: () => void): void {
+    this.#cluster.world.scheduler.after(this.#random.between(1, FAULT_US_MAX), action)
+  }
+
+  #link(): readonly [string, string] {
+    const a = this.#random.pick(REGIONS)
+    return [a, this.#random.pick(REGIONS.filter((one) => one !== a))]
+  }
+}
