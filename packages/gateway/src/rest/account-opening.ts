@@ -88,9 +88,12 @@ export class AccountOpening {
  */
 export function positionValueMax(markets: Markets, shard: Shard, size: string | null): Amount {
   if (size === null) return 0 as Amount
-  const quotes = markets.instruments.filter((one) => one.shard === shard.index).map(({ quote }) => quote.scale)
-  const parsed = parseDecimal(size.replace(/^0+(?=\d)/, ''), Math.min(...quotes))
-  // Beyond 2^53 nothing can be traded anyway; below the smallest unit, the smallest unit is as strict as can be said.
-  if (!parsed.ok) return (parsed.fault === 'out_of_range' ? LIMITS.amount_max : 1) as Amount
-  return parsed.value as Amount
+  const scale = Math.min(
+    ...markets.instruments.filter((one) => one.shard === shard.index).map(({ quote }) => quote.scale),
+  )
+  const [whole = '0', fraction = ''] = size.split('.')
+  const kept = fraction.slice(0, scale)
+  const parsed = parseDecimal(`${whole.replace(/^0+(?=\d)/, '')}${kept === '' ? '' : `.${kept}`}`, scale)
+  // Beyond 2^53 nothing can be traded anyway; and 0 would be no limit, where the smallest unit is as strict as can be.
+  return (parsed.ok ? Math.max(1, parsed.value) : LIMITS.amount_max) as Amount
 }

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { CommandType } from '@wintrades/domain'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { positionValueMax } from '../../src/rest/account-opening.ts'
 import { demoDeposits } from '../../src/rest/demo-funds.ts'
 import { call, PASSWORD, signedCall, User } from './client.ts'
 import { startRegion, type TestRegion } from './region.ts'
@@ -74,6 +75,12 @@ test('an API key signs requests within its scopes, until it is deleted', async (
   expect((await signedCall(region, key, 'GET', '/api/v1/balances?shard=us-east')).status).toBe(200)
   const trade = await signedCall(region, key, 'POST', '/api/v1/orders', { body: { symbol: 'SAP-EUR' } })
   expect(trade).toMatchObject({ status: 403, body: { error: { code: 'SCOPE_MISSING' } } })
+  const deposit = { asset: 'EUR', amount: '1', region: 'eu-west', transferId: 'k-1' }
+  const moved = await signedCall(region, key, 'POST', '/api/v1/deposits', { body: deposit })
+  expect(moved).toMatchObject({
+    status: 403,
+    body: { error: { code: 'SCOPE_MISSING', details: { scope: 'transfer' } } },
+  })
   const late = await signedCall(region, key, 'GET', '/api/v1/balances', { timestamp_ms: Date.now() - 120_000 })
   expect(late.body.error.code).toBe('TIMESTAMP_OUTSIDE_WINDOW')
   expect((await user.call('DELETE', `/keys/${key.keyId}`)).status).toBe(204)
@@ -122,6 +129,18 @@ test('default limits are in force before the first order', async () => {
   } finally {
     await limited.stop()
   }
+})
+
+test.each([
+  ['us-east', '5000', 5_000_000_000],
+  ['us-east', '0.5000009', 500_000],
+  // JPY is kept to four places, SGD to six: the coarsest counts.
+  ['asia-pacific', '5000', 50_000_000],
+  ['asia-pacific', '0.00001', 1],
+  ['us-east', '999999999999999', Number.MAX_SAFE_INTEGER],
+])('in %s MAX_POSITION_SIZE=%s is %i smallest units', (name, size, units) => {
+  const shard = region.markets.shards.find((one) => one.name === name)
+  expect(shard && positionValueMax(region.markets, shard, size)).toBe(units)
 })
 
 test('in live mode a new account has nothing, and only the operator deposits', async () => {
