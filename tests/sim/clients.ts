@@ -7,6 +7,7 @@ import {
   type AssetId,
   CommandType,
   type InstrumentDefinition,
+  OrderFlag,
   type OrderId,
   OrderType,
   type Price,
@@ -222,6 +223,8 @@ export class Clients {
     const price = (referencePrice + random.between(-3, 3)) as Price
     const quantity = random.between(1, 20) as Quantity
     const clientOrderId = this.#nextId('order')
+    // Such an order goes when the process it was sent to is lost.
+    const isBound = random.chance(0.2)
     const submission: Submission = {
       type: CommandType.new_order,
       account,
@@ -230,8 +233,8 @@ export class Clients {
       orderType: OrderType.limit,
       timeInForce: random.chance(0.2) ? TimeInForce.ioc : TimeInForce.gtc,
       selfTradePrevention: SelfTradePrevention.cancel_newest,
-      flags: 0,
-      session: 0,
+      flags: isBound ? OrderFlag.cancel_on_disconnect : 0,
+      session: isBound ? 1 : 0,
       apiKey: 0,
       price,
       quantity,

@@ -24,11 +24,12 @@ export class Cluster {
 
   constructor(scheduler: Scheduler, faults: ClusterFaults) {
     const make = faults.store ?? ((now_us) => new MemoryJournalStore(now_us))
+    const database = new SimulatedDatabase(scheduler)
     this.world = {
       scheduler,
       network: new SimulatedNetwork(scheduler, REGIONS),
-      database: new SimulatedDatabase(scheduler),
-      stores: MARKETS.shards.map(() => new ShardStore(scheduler, make)),
+      database,
+      stores: MARKETS.shards.map(() => new ShardStore(scheduler, database, make)),
       snapshots: new MemorySnapshots(),
       history: new ArchivedHistory(),
       faults,

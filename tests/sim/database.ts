@@ -1,6 +1,7 @@
 // How a simulated database answers: late, sometimes with an error although it did the work, sometimes without doing it, sometimes
 // doing it after it has said that it failed. What it stores survives every crash of its clients.
 
+import type { Timestamp } from '@wintrades/domain'
 import type { Scheduler, SimulatedProcess } from './scheduler.ts'
 
 /** Probabilities of what can go wrong with one call. */
@@ -28,10 +29,16 @@ const SLOW_US = 600_000
 
 export class SimulatedDatabase {
   faults: DatabaseFaults = NO_FAULTS
+  /** How far its clock is off, by which leases expire: a wall clock, which may be set either way. */
+  skew_us = 0
   readonly #scheduler: Scheduler
 
   constructor(scheduler: Scheduler) {
     this.#scheduler = scheduler
+  }
+
+  now_us(): Timestamp {
+    return (this.#scheduler.now_us + this.skew_us) as Timestamp
   }
 
   /** Carries `operation` out at some moment from now, for a process that may be gone before the answer comes. */

@@ -19,12 +19,14 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   slow_link: (nemesis) => nemesis.slowLink(),
   database_faults: (nemesis) => nemesis.databaseFaults(),
   database_outage: (nemesis) => nemesis.databaseOutage(),
+  database_clock: (nemesis) => nemesis.databaseClock(),
   hand_over: (nemesis) => nemesis.handOver(),
   leap: (nemesis) => nemesis.leap(),
 }
 
 const PAUSE_US_MAX = 500_000
 const FAULT_US_MAX = 1_200_000
+const DATABASE_SKEW_US_MAX = 2_000_000
 
 export class Nemesis {
   readonly #cluster: Cluster
@@ -132,6 +134,11 @@ export class Nemesis {
     this.#later(() => {
       database.faults = NO_FAULTS
     })
+  }
+
+  databaseClock(): void {
+    const { database } = this.#cluster.world
+    database.skew_us = this.#random.between(-DATABASE_SKEW_US_MAX, DATABASE_SKEW_US_MAX)
   }
 
   handOver(): void {

@@ -53,6 +53,7 @@ const TIMING: Timing = {
   failBack_ms: 900,
 }
 const DEADLINE_MS = 2_500
+const IN_FLIGHT_MAX = 1_024
 const SKEW_US_MAX = 3_000_000
 const SNAPSHOT_COMMANDS = 100
 const SNAPSHOT_MS = 500
@@ -195,6 +196,7 @@ export class RegionProcess {
       soon: (action) => this.#clock.soon(action),
       every: (interval_ms, action) => this.#every(interval_ms, action),
       deadline_ms: DEADLINE_MS,
+      inFlightMax: IN_FLIGHT_MAX,
     })
   }
 

@@ -135,13 +135,17 @@ class Run {
   }
 
   #unrest(): readonly string[] {
+    const alive = new Set(this.#cluster.processes.map((one) => one.origin))
     return this.#everywhere((region, shard) => {
       const node = this.#cluster.at(region)?.core.node(shard)
       if (node === undefined) return `${region} does not run`
       const last = this.#cluster.world.stores[shard]?.journal.extent()?.last ?? 0
       if (node.replica.seq !== last) return `${region} has shard ${shard} up to ${node.replica.seq} of ${last}`
-      const transfers = node.replica.engine.transfersInFlight().length
-      return transfers === 0 ? null : `${transfers} transfers of shard ${shard} are still on their way`
+      const { engine } = node.replica
+      const transfers = engine.transfersInFlight().length
+      if (transfers > 0) return `${transfers} transfers of shard ${shard} are still on their way`
+      const lost = engine.origins().find((origin) => !alive.has(origin))
+      return lost === undefined ? null : `orders that should go with process ${lost} are still in shard ${shard}`
     })
   }
 

@@ -18,6 +18,9 @@ export class SimulatedProcess {
   }
 }
 
+/** A real turn of the event loop now and then, for whoever runs the simulation. */
+const STEPS_PER_TURN = 1_024
+
 type Entry = { readonly at_us: number; readonly order: number; readonly action: () => void; cancelled: boolean }
 
 export class Scheduler {
@@ -89,8 +92,7 @@ export class Scheduler {
       this.#now_us = entry.at_us
       this.#steps++
       entry.action()
-      // What the action resolved must have its consequences before the next action, whatever the depth of its promises.
-      await turn()
+      await (this.#steps % STEPS_PER_TURN === 0 ? turn() : consequences())
       if (done()) return
     }
     if (this.#now_us < until_us && !done()) this.#now_us = until_us
@@ -146,6 +148,11 @@ export class Scheduler {
     heap[at] = last
     return first
   }
+}
+
+/** What an action resolved has its consequences first, whatever the depth of its promises: ticks come when no microtask is left. */
+function consequences(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve))
 }
 
 function before(a: Entry, b: Entry): boolean {

@@ -23,9 +23,13 @@ export class ShardStore {
   readonly #scheduler: Scheduler
   readonly #durable = new Set<string>()
 
-  constructor(scheduler: Scheduler, make: (now_us: () => Timestamp) => MemoryJournalStore) {
+  constructor(
+    scheduler: Scheduler,
+    database: SimulatedDatabase,
+    make: (now_us: () => Timestamp) => MemoryJournalStore,
+  ) {
     this.#scheduler = scheduler
-    this.journal = make(() => scheduler.now_us as Timestamp)
+    this.journal = make(() => database.now_us())
   }
 
   append(holder: string, epoch: Epoch, batch: Uint8Array): AppendResult {

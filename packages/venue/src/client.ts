@@ -52,15 +52,16 @@ export type VenueClientOptions = {
   readonly every: (interval_ms: number, action: () => void) => () => void
   /** How long an outcome is waited for. */
   readonly deadline_ms?: number
+  /** Commands of one shard that may be without an outcome at once; a power of two. */
+  readonly inFlightMax?: number
 }
 
 export const DEADLINE_MS = 5_000
 /** A shard without a leader for longer than this takes no new commands. */
 const UNAVAILABLE_AFTER_MS = 3_000
 const EXPIRY_MS = 50
-/** Commands of one shard that may be without an outcome at once; a power of two. */
 const IN_FLIGHT_MAX = 65_536
-const SLOT_MASK = IN_FLIGHT_MAX - 1
+const WAITERS_MAX = 65_536
 const FRAME_BYTES_FIRST = 16 * 1024
 /** A frame travels over links whole, in batches' size. */
 const FRAME_BYTES_MAX = LIMITS.batch_bytes_max - 4_096
@@ -68,8 +69,10 @@ const FRAME_BYTES_MAX = LIMITS.batch_bytes_max - 4_096
 type Waiter = { readonly seq: Seq; readonly resolve: (reached: boolean) => void; readonly deadline_ms: number }
 
 class Lane {
-  readonly handlers: (CommandHandler | null)[] = new Array<CommandHandler | null>(IN_FLIGHT_MAX).fill(null)
-  readonly submittedAt_ms = new Float64Array(IN_FLIGHT_MAX)
+  readonly handlers: (CommandHandler | null)[]
+  readonly submittedAt_ms: Float64Array
+  /** Of a correlation, the bits that say where its handler stands. */
+  readonly slotMask: number
   /** Correlation of the oldest command without an outcome, and of the next one. */
   oldest = 1
   next = 1
@@ -82,6 +85,12 @@ class Lane {
   seq = 0 as Seq
   leaderLostAt_ms: number | null = null
   waiters: Waiter[] = []
+
+  constructor(inFlightMax: number) {
+    this.handlers = new Array<CommandHandler | null>(inFlightMax).fill(null)
+    this.submittedAt_ms = new Float64Array(inFlightMax)
+    this.slotMask = inFlightMax - 1
+  }
 }
 
 export class VenueClient implements Venue {
@@ -104,7 +113,9 @@ export class VenueClient implements Venue {
     this.region = options.status.region
     this.origin = options.status.origin
     this.#deadline_ms = options.deadline_ms ?? DEADLINE_MS
-    this.#lanes = options.status.shards.map(() => new Lane())
+    const inFlightMax = options.inFlightMax ?? IN_FLIGHT_MAX
+    assert((inFlightMax & (inFlightMax - 1)) === 0, `${inFlightMax} is not a power of two`)
+    this.#lanes = options.status.shards.map(() => new Lane(inFlightMax))
     this.takeStatus(options.status)
     this.#stopExpiry = options.every(EXPIRY_MS, () => this.#expire())
   }
@@ -114,9 +125,9 @@ export class VenueClient implements Venue {
     if (this.#closed) return 'unavailable'
     const now_ms = this.#options.now_ms()
     if (lane.leaderLostAt_ms !== null && now_ms - lane.leaderLostAt_ms > UNAVAILABLE_AFTER_MS) return 'unavailable'
-    if (((lane.next - lane.oldest) | 0) >= IN_FLIGHT_MAX) return 'overloaded'
+    if (((lane.next - lane.oldest) | 0) > lane.slotMask) return 'overloaded'
     this.#encode(lane, shard, command)
-    const slot = lane.next & SLOT_MASK
+    const slot = lane.next & lane.slotMask
     lane.handlers[slot] = handler
     lane.submittedAt_ms[slot] = now_ms
     lane.next = (lane.next + 1) >>> 0
@@ -136,7 +147,7 @@ export class VenueClient implements Venue {
   waitFor(shard: ShardIndex, seq: Seq, timeout_ms: number): Promise<boolean> {
     const lane = this.#lane(shard)
     if (lane.seq >= seq) return Promise.resolve(true)
-    if (lane.waiters.length >= IN_FLIGHT_MAX || this.#closed) return Promise.resolve(false)
+    if (lane.waiters.length >= WAITERS_MAX || this.#closed) return Promise.resolve(false)
     const deadline_ms = this.#options.now_ms() + timeout_ms
     return new Promise((resolve) => lane.waiters.push({ seq, resolve, deadline_ms }))
   }
@@ -198,7 +209,7 @@ export class VenueClient implements Venue {
     for (let at = 0; at < outcomes.length; at += OUTCOME.slots) {
       const correlation = outcomes[at + OUTCOME.correlation] as number
       if (((correlation - lane.oldest) | 0) < 0) continue
-      const slot = correlation & SLOT_MASK
+      const slot = correlation & lane.slotMask
       const handler = lane.handlers[slot]
       if (handler === null || handler === undefined) continue
       lane.handlers[slot] = null
@@ -280,7 +291,7 @@ export class VenueClient implements Venue {
   }
 
   #advance(lane: Lane): void {
-    while (lane.oldest !== lane.next && lane.handlers[lane.oldest & SLOT_MASK] === null) {
+    while (lane.oldest !== lane.next && lane.handlers[lane.oldest & lane.slotMask] === null) {
       lane.oldest = (lane.oldest + 1) >>> 0
     }
   }
@@ -309,7 +320,7 @@ export class VenueClient implements Venue {
   #expireLane(shard: ShardIndex, lane: Lane, before_ms: number): void {
     let expired = 0
     while (lane.oldest !== lane.next) {
-      const slot = lane.oldest & SLOT_MASK
+      const slot = lane.oldest & lane.slotMask
       const handler = lane.handlers[slot]
       if (handler !== null && handler !== undefined) {
         if ((lane.submittedAt_ms[slot] as number) > before_ms) break

@@ -1,0 +1,101 @@
+// Faults put into the ports on purpose, each one a promise broken. A simulation that does not find these finds nothing.
+
+import type { Epoch, Timestamp } from '@wintrades/domain'
+import type { CheckName } from '@wintrades/operations/drill'
+import { type AppendResult, type Clock, type Journal, MemoryJournalStore } from '@wintrades/venue'
+import type { ClusterFaults } from './cluster.ts'
+import type { Scheduler } from './scheduler.ts'
+import { UncheckedStore } from './unchecked-store.ts'
+
+export type Planted = {
+  readonly what: string
+  readonly faults: ClusterFaults
+  /** The check that has to name it. */
+  readonly caughtBy: CheckName | 'liveness'
+}
+
+/** Any epoch will do. */
+class UnfencedStore extends MemoryJournalStore {
+  override append(_epoch: Epoch, batch: Uint8Array): AppendResult {
+    return super.append(this.readLease().epoch, batch)
+  }
+}
+
+const LOST = 0.02
+const FORGETTING_US = 300_000
+const MORE_THAN_A_DAY_US = 25 * 60 * 60 * 1_000_000
+const LAST_EPOCH = 2
+
+function withAppend(journal: Journal, append: Journal['append']): Journal {
+  return change(journal, { append })
+}
+
+/** The same journal but for some of its methods. */
+function change(journal: Journal, methods: Partial<Journal>): Journal {
+  return {
+    readLease: () => journal.readLease(),
+    claim: (claim) => journal.claim(claim),
+    renew: (epoch, ttl_ms) => journal.renew(epoch, ttl_ms),
+    release: (epoch, reservedFor, pinned) => journal.release(epoch, reservedFor, pinned),
+    append: (epoch, batch) => journal.append(epoch, batch),
+    read: (from, bytesMax) => journal.read(from, bytesMax),
+    extent: () => journal.extent(),
+    prune: (through) => journal.prune(through),
+    close: () => journal.close(),
+    ...methods,
+  }
+}
+
+/** Now and then more than a day passes at once, and with it what the engine remembers of client order ids. */
+function forgetful(clock: Clock, scheduler: Scheduler): Clock {
+  const start_us = scheduler.now_us
+  const days = () => Math.floor((scheduler.now_us - start_us) / FORGETTING_US)
+  return { ...clock, now_us: () => (clock.now_us() + days() * MORE_THAN_A_DAY_US) as Timestamp }
+}
+
+export const PLANTED: readonly Planted[] = [
+  {
+    what: 'a batch is acknowledged while it is still on its way to the journal',
+    faults: {
+      journal: (journal) =>
+        withAppend(journal, async (epoch, batch) => {
+          journal.append(epoch, batch).catch(() => {})
+          return 'committed'
+        }),
+    },
+    caughtBy: 'durable_first',
+  },
+  {
+    what: 'a batch is acknowledged and never stored',
+    faults: {
+      journal: (journal, { random }) =>
+        withAppend(journal, async (epoch, batch) =>
+          random.chance(LOST) ? 'committed' : await journal.append(epoch, batch),
+        ),
+    },
+    caughtBy: 'acknowledged_once',
+  },
+  {
+    what: 'the journal takes batches of an epoch that is over',
+    faults: { store: (now_us) => new UnfencedStore(now_us) },
+    caughtBy: 'replicas_agree',
+  },
+  {
+    what: 'the journal takes any batch of anybody',
+    faults: { store: (now_us) => new UncheckedStore(now_us) },
+    caughtBy: 'one_writer_per_epoch',
+  },
+  {
+    what: 'client order ids are forgotten and commands take effect again',
+    faults: { clock: forgetful },
+    caughtBy: 'acknowledged_once',
+  },
+  {
+    what: 'nobody can lead a shard after its second epoch',
+    faults: {
+      journal: (journal) =>
+        change(journal, { claim: async (claim) => (claim.seen >= LAST_EPOCH ? null : await journal.claim(claim)) }),
+    },
+    caughtBy: 'liveness',
+  },
+]
