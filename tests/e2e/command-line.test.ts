@@ -72,6 +72,13 @@ test('up, status, hand-over, and an orderly end', async () => {
   expect(await status.exit()).toBe(0)
   expect(status.output()).toMatch(/asia-pacific +ready/)
 
+  // A region that was very slow to start gets its shard back after a while.
+  const home = async () => {
+    const seen = run(['status', '--data', data])
+    await seen.exit()
+    return seen.output()
+  }
+  await expect.poll(home, { timeout: 30_000 }).toMatch(/eu-west +us-east +eu-west/)
   const handOver = run(['hand-over', 'eu-west', '--to', 'us-east', '--data', data])
   expect(await handOver.exit(), handOver.output()).toBe(0)
   expect(handOver.output()).toMatch(/eu-west: eu-west → us-east in \d+ ms/)

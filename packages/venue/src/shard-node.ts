@@ -34,7 +34,7 @@ export const TIMING: Timing = {
   leaseRenew_ms: 400,
   leaseRead_ms: 300,
   claimStep_ms: 150,
-  startGrace_ms: 1_500,
+  startGrace_ms: 3_000,
   reservation_ms: 700,
   failBack_ms: 10_000,
 }
