@@ -2,8 +2,8 @@
 // one command at the 99th percentile, and what is allocated. Correct first: the trade hash must be the published one.
 
 import { createHash } from 'node:crypto'
-import { FILL_LAYOUT, StandaloneBook } from '@wintrades/engine'
 import type { Side } from '@wintrades/domain'
+import { FILL_LAYOUT, StandaloneBook } from '@wintrades/engine'
 import type { BenchOptions, Figure } from './figure.ts'
 import { percentile } from './statistics.ts'
 import { generateW1, mixTrade, TRADE_HASH_START, W1, W1Type } from './workload-w1.ts'
@@ -13,7 +13,8 @@ const ROUNDS = 7
 
 export async function run(_options: BenchOptions): Promise<Figure[]> {
   const { bytes } = generateW1()
-  if (createHash('sha256').update(bytes).digest('hex') !== W1.sha256) throw new Error('workload W1 differs from the published one')
+  if (createHash('sha256').update(bytes).digest('hex') !== W1.sha256)
+    throw new Error('workload W1 differs from the published one')
   const commands = new Int32Array(bytes.buffer)
   const ours: number[] = []
   for (let round = 0; round < ROUNDS; round++) {
@@ -41,7 +42,13 @@ function runAll(book: StandaloneBook, commands: Int32Array): number {
     for (let i = 0; i < fills.count; i++) {
       const f = i << FILL_SHIFT
       const { data } = fills
-      hash = mixTrade(hash, book.idOf(data[f + FILL_MAKER] as number), id, data[f + FILL_PRICE] as number, data[f + FILL_QUANTITY] as number)
+      hash = mixTrade(
+        hash,
+        book.idOf(data[f + FILL_MAKER] as number),
+        id,
+        data[f + FILL_PRICE] as number,
+        data[f + FILL_QUANTITY] as number,
+      )
     }
   }
   return hash >>> 0
