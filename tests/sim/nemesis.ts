@@ -24,8 +24,8 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   leap: (nemesis) => nemesis.leap(),
 }
 
-const PAUSE_US_MAX = 500_000
-const FAULT_US_MAX = 1_200_000
+const PAUSE_MAXIMA_US = [100_000, 300_000, 800_000] as const
+const FAULT_MAXIMA_US = [100_000, 500_000, 1_200_000] as const
 const DATABASE_SKEW_US_MAX = 2_000_000
 
 export class Nemesis {
@@ -33,6 +33,8 @@ export class Nemesis {
   readonly #random: Random
   /** This run's kinds of fault: few at a time show more than all at once. */
   readonly #kinds: readonly string[]
+  readonly #pauseMax_us: number
+  readonly #faultMax_us: number
   #active = true
 
   constructor(cluster: Cluster) {
@@ -44,6 +46,8 @@ export class Nemesis {
     const kinds = new Set<string>()
     while (kinds.size < count) kinds.add(this.#random.pick(names))
     this.#kinds = [...kinds]
+    this.#pauseMax_us = this.#random.pick(PAUSE_MAXIMA_US)
+    this.#faultMax_us = this.#random.pick(FAULT_MAXIMA_US)
     scheduler.log(`nemesis: ${this.#kinds.join(', ')}`)
     this.#goOn()
   }
@@ -151,7 +155,7 @@ export class Nemesis {
   }
 
   #goOn(): void {
-    this.#cluster.world.scheduler.after(this.#random.between(1, PAUSE_US_MAX), () => {
+    this.#cluster.world.scheduler.after(this.#random.between(1, this.#pauseMax_us), () => {
       if (!this.#active) return
       const kind = this.#random.pick(this.#kinds)
       this.#cluster.world.scheduler.log(`nemesis: ${kind}`)
@@ -162,7 +166,7 @@ export class Nemesis {
 
   /** When the fault ends. */
   #later(action: () => void): void {
-    this.#cluster.world.scheduler.after(this.#random.between(1, FAULT_US_MAX), action)
+    this.#cluster.world.scheduler.after(this.#random.between(1, this.#faultMax_us), action)
   }
 
   #link(): readonly [string, string] {

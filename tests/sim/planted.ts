@@ -2,7 +2,7 @@
 
 import type { Epoch, Timestamp } from '@wintrades/domain'
 import type { CheckName } from '@wintrades/operations/drill'
-import { type AppendResult, type Clock, type Journal, MemoryJournalStore } from '@wintrades/venue'
+import { type AppendResult, type Clock, type Journal, MemoryJournalStore, type Transport } from '@wintrades/venue'
 import type { ClusterFaults } from './cluster.ts'
 import type { Scheduler } from './scheduler.ts'
 import { UncheckedStore } from './unchecked-store.ts'
@@ -11,7 +11,7 @@ export type Planted = {
   readonly what: string
   readonly faults: ClusterFaults
   /** The check that has to name it. */
-  readonly caughtBy: CheckName | 'liveness'
+  readonly caughtBy: CheckName | 'liveness' | 'sent_once'
 }
 
 /** Any epoch will do. */
@@ -24,6 +24,7 @@ class UnfencedStore extends MemoryJournalStore {
 const LOST = 0.02
 const FORGETTING_US = 300_000
 const MORE_THAN_A_DAY_US = 25 * 60 * 60 * 1_000_000
+const REPEATED_US_MAX = 1_000_000
 const LAST_EPOCH = 2
 
 function withAppend(journal: Journal, append: Journal['append']): Journal {
@@ -51,6 +52,30 @@ function forgetful(clock: Clock, scheduler: Scheduler): Clock {
   const start_us = scheduler.now_us
   const days = () => Math.floor((scheduler.now_us - start_us) / FORGETTING_US)
   return { ...clock, now_us: () => (clock.now_us() + days() * MORE_THAN_A_DAY_US) as Timestamp }
+}
+
+/** Commands that were sent to one leader come once more to the next, though the first has carried them out. */
+function repeating(transport: Transport, scheduler: Scheduler): Transport {
+  return {
+    ...transport,
+    send: (region, parts) => {
+      const again = ofNextEpoch(parts)
+      if (again !== null) scheduler.after(scheduler.random.below(REPEATED_US_MAX), () => transport.send(region, again))
+      return transport.send(region, parts)
+    },
+  }
+}
+
+/** null: these parts are no commands. Laid out as in the venue's `links/frames.ts`. */
+function ofNextEpoch([header, ...records]: readonly Uint8Array[]): readonly Uint8Array[] | null {
+  if (header === undefined) return null
+  const copy = header.slice()
+  const view = new DataView(copy.buffer)
+  const count = view.getUint32(4, true)
+  const epoch = view.getFloat64(8, true)
+  if (count === 0 || epoch === 0) return null
+  view.setFloat64(8, epoch + 1, true)
+  return [copy, ...records]
 }
 
 export const PLANTED: readonly Planted[] = [
@@ -89,6 +114,11 @@ export const PLANTED: readonly Planted[] = [
     what: 'client order ids are forgotten and commands take effect again',
     faults: { clock: forgetful },
     caughtBy: 'acknowledged_once',
+  },
+  {
+    what: 'commands are sent again without waiting for what became of them',
+    faults: { transport: repeating },
+    caughtBy: 'sent_once',
   },
   {
     what: 'nobody can lead a shard after its second epoch',

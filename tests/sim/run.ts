@@ -1,7 +1,16 @@
 // One simulated run from one seed: clients trade while faults happen, everything heals, everything settles, and what was left behind is
 // judged: the history by the checker of the drills, and besides that the cluster has to work again.
 
-import type { AccountId, OrderId, RegionName, Seq, ShardIndex } from '@wintrades/domain'
+import {
+  type AccountId,
+  BATCH,
+  HEADER,
+  type OrderId,
+  type RegionName,
+  readBatchHeader,
+  type Seq,
+  type ShardIndex,
+} from '@wintrades/domain'
 import {
   checkHistory,
   type History,
@@ -170,6 +179,7 @@ class Run {
       for (const one of evidence) this.#offences.push(`${name}: ${one}`)
     }
     this.#checkArchive()
+    this.#checkOrder()
     return verdict.counts
   }
 
@@ -220,6 +230,26 @@ class Run {
     return readings
   }
 
+  /** What one process sent to a shard stands in its journal in the order of sending, each command once, whatever client ids it has. */
+  #checkOrder(): void {
+    for (const [shard, { entries }] of this.#cluster.world.stores.entries()) {
+      const last = new Map<number, number>()
+      for (const { bytes } of entries) {
+        for (const { origin, correlation } of envelopesOf(bytes)) {
+          const before = last.get(origin) ?? 0
+          if (origin !== 0 && correlation <= before) {
+            const { seq } = readBatchHeader(bytes)
+            this.#offences.push(
+              `sent_once: shard ${shard} seq ${seq} holds command ${correlation} of ${origin} after ${before}`,
+            )
+            return
+          }
+          last.set(origin, correlation)
+        }
+      }
+    }
+  }
+
   /** The archived history is the journal's beginning, byte for byte. */
   #checkArchive(): void {
     for (const [shard, batches] of this.#cluster.world.history.batches) {
@@ -229,5 +259,16 @@ class Run {
         | -1
       if (seq >= 0) this.#offences.push(`archive: batch ${seq + 1} of shard ${shard} is not the journal's`)
     }
+  }
+}
+
+/** Who sent each command of a batch, and as which of theirs. */
+function* envelopesOf(batch: Uint8Array): Generator<{ readonly origin: number; readonly correlation: number }> {
+  const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength)
+  let at: number = BATCH.commands
+  for (let left = readBatchHeader(batch).commandCount; left > 0; left--) {
+    const origin = view.getUint32(at + HEADER.origin, true)
+    yield { origin, correlation: view.getUint32(at + HEADER.correlation, true) }
+    at += view.getUint16(at + HEADER.length, true)
   }
 }
