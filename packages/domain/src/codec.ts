@@ -9,7 +9,7 @@
 // Offsets are exported, because the engine reads records in place. `checkCommand` is the gate: bytes that passed it once
 // (at the edge of a process) are well-formed for good.
 
-import type { Command, Envelope, InstrumentDefinition, NewOrder } from './commands.ts'
+import type { Command, Envelope, InstrumentDefinition, NewOrder, SetAccountLimits } from './commands.ts'
 import { CommandType, KillSwitchScope } from './commands.ts'
 import type {
   AccountId,
@@ -109,6 +109,10 @@ export const SET_ACCOUNT_LIMITS = {
   dailyLossMax: 48,
   drawdownMax: 56,
   bytes: 64,
+  /** These two are 0 in a record of `bytes`, which ends before them. */
+  priceBand_ppm: 64,
+  duplicateWindow_ms: 68,
+  extendedBytes: 72,
 } as const
 export const SET_PHASE = { instrument: 16, phase: 18, bytes: 24 } as const
 export const KILL_SWITCH = { target: 16, scope: 20, blocked: 21, bytes: 24 } as const
@@ -210,6 +214,11 @@ function isExtended(order: NewOrder): boolean {
   )
 }
 
+function limitsBytes(limits: SetAccountLimits): number {
+  const isExtended = (limits.priceBand_ppm ?? 0) !== 0 || (limits.duplicateWindow_ms ?? 0) !== 0
+  return isExtended ? SET_ACCOUNT_LIMITS.extendedBytes : SET_ACCOUNT_LIMITS.bytes
+}
+
 /** Bytes that {@link encodeCommand} will write for a command. */
 export function commandBytes(command: Command): number {
   switch (command.type) {
@@ -235,7 +244,7 @@ export function commandBytes(command: Command): number {
     case CommandType.define_instrument:
       return DEFINE_INSTRUMENT.bytes
     case CommandType.set_account_limits:
-      return SET_ACCOUNT_LIMITS.bytes
+      return limitsBytes(command)
     case CommandType.set_phase:
       return SET_PHASE.bytes
     case CommandType.kill_switch:
@@ -316,6 +325,9 @@ export function encodeCommand(command: Command, view: DataView, offset: number):
       writeInteger(view, offset + SET_ACCOUNT_LIMITS.orderNotionalMax, command.orderNotionalMax)
       writeInteger(view, offset + SET_ACCOUNT_LIMITS.dailyLossMax, command.dailyLossMax)
       writeInteger(view, offset + SET_ACCOUNT_LIMITS.drawdownMax, command.drawdownMax)
+      if (length === SET_ACCOUNT_LIMITS.bytes) break
+      view.setUint32(offset + SET_ACCOUNT_LIMITS.priceBand_ppm, command.priceBand_ppm ?? 0, true)
+      view.setUint32(offset + SET_ACCOUNT_LIMITS.duplicateWindow_ms, command.duplicateWindow_ms ?? 0, true)
       break
     case CommandType.set_phase:
       view.setUint16(offset + SET_PHASE.instrument, command.instrument, true)
@@ -505,7 +517,7 @@ export function checkCommand(view: DataView, offset: number, end: number): numbe
       integer(DEFINE_INSTRUMENT.referencePrice)
       break
     case CommandType.set_account_limits:
-      expect(SET_ACCOUNT_LIMITS.bytes)
+      if (length !== SET_ACCOUNT_LIMITS.extendedBytes) expect(SET_ACCOUNT_LIMITS.bytes)
       for (let at: number = SET_ACCOUNT_LIMITS.positionValueMax; at < SET_ACCOUNT_LIMITS.bytes; at += 8) integer(at)
       break
     case CommandType.set_phase:
@@ -616,6 +628,10 @@ export function decodeCommand(view: DataView, offset: number): Command {
         orderNotionalMax: readInteger(view, offset + at.orderNotionalMax) as Amount,
         dailyLossMax: readInteger(view, offset + at.dailyLossMax) as Amount,
         drawdownMax: readInteger(view, offset + at.drawdownMax) as Amount,
+        ...(view.getUint16(offset + HEADER.length, true) === at.extendedBytes && {
+          priceBand_ppm: view.getUint32(offset + at.priceBand_ppm, true),
+          duplicateWindow_ms: view.getUint32(offset + at.duplicateWindow_ms, true),
+        }),
       }
     }
     case CommandType.set_phase:

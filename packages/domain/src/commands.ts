@@ -190,19 +190,29 @@ export type InstrumentDefinition = {
 
 export type DefineInstrument = Envelope & InstrumentDefinition & { readonly type: typeof CommandType.define_instrument }
 
-/** Limits of one account (or, with `apiKey`, of one key of it); 0 means "no such limit". */
+/**
+ * Limits of one account (or, with `apiKey`, of one key of it), all of them at once; 0 means "no such limit". Amounts are in the smallest
+ * units of the quote asset of the instrument that an order is for.
+ */
 export type SetAccountLimits = Envelope & {
   readonly type: typeof CommandType.set_account_limits
   readonly apiKey: number
-  /** Largest absolute position value per instrument, smallest units of its quote asset. */
+  /** Largest absolute position value per instrument. */
   readonly positionValueMax: Amount
   /** Share of equity that the stress moves may cost, millionths. */
   readonly riskLimit_ppm: number
   readonly orderNotionalMax: Amount
   readonly openOrdersMax: number
+  /** Orders and replacements within one second of batch time. */
   readonly ordersPerSecondMax: number
+  /** Loss since 00:00 UTC, open positions and fees included, from which on only reducing orders pass. */
   readonly dailyLossMax: Amount
+  /** The same for the fall from the highest result since this limit was set to its value. */
   readonly drawdownMax: Amount
+  /** Limit prices farther than this from the reference price are refused, millionths of it. */
+  readonly priceBand_ppm?: number
+  /** An order like one accepted less than this ago is refused; at most `LIMITS.duplicate_window_ms_max`. */
+  readonly duplicateWindow_ms?: number
 }
 
 export type SetPhase = Envelope & {

@@ -33,6 +33,10 @@ export const LIMITS = {
   deduplication_horizon_us: 24 * 60 * 60 * 1_000_000,
   /** Client order ids the engine remembers per shard; past it the oldest go first. */
   deduplication_entries_max: 4_194_304,
+  /** Longest window of the guard against duplicate orders. */
+  duplicate_window_ms_max: 60_000,
+  /** Orders that the guards of a shard remember; past it the oldest go first. */
+  recent_orders_max: 1_048_576,
   /** A replica's state hash is taken after each batch whose seq is a multiple of this. */
   state_hash_interval_batches: 1_024,
 } as const
