@@ -192,7 +192,7 @@ export class RegionProcess {
         close: () => core.close(),
       },
       status: core.status(),
-      now_ms: () => this.#clock.now_us() / 1_000,
+      now_ms: () => this.#world.scheduler.now_us / 1_000,
       soon: (action) => this.#clock.soon(action),
       every: (interval_ms, action) => this.#every(interval_ms, action),
       deadline_ms: DEADLINE_MS,

@@ -20,6 +20,7 @@ import {
   type SnapshotEntry,
   type Verdict,
 } from '@wintrades/operations/drill'
+import type { CommandHandler, Submission, SubmitResult } from '@wintrades/venue'
 import { Clients } from './clients.ts'
 import { Cluster, type ClusterFaults } from './cluster.ts'
 import { MARKETS, REGIONS } from './markets.ts'
@@ -56,6 +57,8 @@ const TRADING_MS = 2_500
 /** A healed cluster is whole again by then: leases expire, shards go home, clients that gave up ask again. */
 const SETTLING_US_MAX = 20_000_000
 const POLL_US = 50_000
+/** A command that had been waiting no longer than this when all was healed has to come to its outcome. */
+const WAITING_US = 300_000
 const ACCOUNTS = [101, 102, 103, 104] as AccountId[]
 const LINES_KEPT = 60
 
@@ -69,6 +72,7 @@ class Run {
   readonly #cluster: Cluster
   readonly #clients: Clients
   readonly #offences: string[] = []
+  #healed_us = Number.POSITIVE_INFINITY
 
   constructor(options: RunOptions) {
     this.#options = options
@@ -82,8 +86,22 @@ class Run {
       instruments: MARKETS.instruments.map((one) => ({ ...one.definition, shard: one.shard })),
       assets: MARKETS.assets.map((one) => one.id),
       accounts: ACCOUNTS,
-      submit: (region, shard, command, handler) => this.#cluster.at(region)?.submit(shard, command, handler) ?? null,
+      submit: (region, shard, command, handler) => this.#submit(region, shard, command, handler),
     })
+  }
+
+  #submit(region: string, shard: ShardIndex, command: Submission, handler: CommandHandler): SubmitResult | null {
+    const process = this.#cluster.at(region)
+    const sent_us = this.#scheduler.now_us
+    const unknown = () => {
+      // Healed, the venue itself sends again what it has to; only a process that ends may leave that to others.
+      if (process?.ready === true && sent_us > this.#healed_us - WAITING_US) {
+        this.#offences.push(`liveness: a command of ${region} to shard ${shard} of ${sent_us} has no outcome`)
+      }
+      handler.unknown()
+    }
+    const { committed } = handler
+    return process?.submit(shard, command, { committed, unknown }) ?? null
   }
 
   async whole(): Promise<RunResult> {
@@ -113,6 +131,7 @@ class Run {
     const nemesis = this.#options.calm === true ? null : new Nemesis(this.#cluster)
     await this.#scheduler.run(START_US + (this.#options.trading_ms ?? TRADING_MS) * 1_000)
     nemesis?.heal()
+    this.#healed_us = this.#scheduler.now_us
   }
 
   /** A healed cluster leads every shard again, takes a command everywhere, and comes to rest with equal replicas. */
