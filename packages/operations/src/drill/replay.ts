@@ -27,7 +27,7 @@ import {
   type TrialBalance,
 } from '@wintrades/domain'
 import { Engine } from '@wintrades/engine'
-import type { ShardRecord } from './history.ts'
+import type { ShardRecord, SnapshotEntry } from './history.ts'
 import type { SoundBatch } from './journal-walk.ts'
 
 /** One place where the journal holds a command of a watched account. */
@@ -86,6 +86,13 @@ export function replayShard(record: ShardRecord, batches: readonly SoundBatch[],
   const replay = new Replay(record, options)
   for (const batch of batches) if (!replay.take(batch)) break
   return replay.finish(options.shards)
+}
+
+/** A snapshot that the engine makes when it has replayed all but the last `tail` batches. */
+export function snapshotBefore(record: ShardRecord, batches: readonly SoundBatch[], tail: number): SnapshotEntry {
+  const engine = record.base === null ? new Engine(record.shard) : Engine.restore(record.base.bytes)
+  for (const batch of batches.slice(0, Math.max(0, batches.length - tail))) engine.apply(batch.bytes)
+  return { name: `one made by the replay at seq ${engine.seq}`, seq: engine.seq, bytes: engine.snapshot() }
 }
 
 /** State hash after `snapshot` and the tail of `batches` behind it, up to the last; throws when the snapshot is damaged. */

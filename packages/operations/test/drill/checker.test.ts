@@ -285,6 +285,13 @@ describe('a planted fault is caught by name', () => {
     expect(failed({ ...history, replicas })).toEqual(['money_conserved'])
   })
 
+  it('without any snapshot: one that the replay makes itself', () => {
+    const bare = withShard(history, (record) => ({ ...record, snapshots: [] }))
+    const check = checkHistory(bare).checks.find((one) => one.name === 'snapshots_agree')
+    expect(check?.passed).toBe(true)
+    expect(check?.examined).toBeGreaterThan(0)
+  })
+
   it('a damaged snapshot, and a snapshot of another state: snapshots_agree', () => {
     const { history } = honestHistory()
     const damaged = withShard(history, (record) => ({
