@@ -33,7 +33,7 @@ import {
   TRADE,
   writeBatchHeader,
 } from '@wintrades/domain'
-import { Engine } from '../../src/index.ts'
+import { ENGINE_VERSION, Engine } from '../../src/index.ts'
 
 export type Event = { readonly type: string; readonly [slot: string]: string | number }
 
@@ -178,6 +178,7 @@ export class TestShard {
   /** Assets USD, BTC, ETH and instrument 1 (BTC-USD). */
   open(definition: Loose = {}): this {
     this.apply(
+      command('activate_version', { version: ENGINE_VERSION }),
       command('define_asset', { asset: USD, scale: 2 }),
       command('define_asset', { asset: BTC, scale: 0 }),
       command('define_asset', { asset: ETH, scale: 0 }),
