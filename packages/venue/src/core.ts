@@ -189,6 +189,7 @@ export class VenueCore {
       logger,
       timing: { ...TIMING, ...timing },
       originOf: (peer) => this.#origins.get(peer) ?? null,
+      isPeer: (peer) => transport.regions.includes(peer),
       isGone: (peer) => this.#gone.has(peer),
       send: (peer, parts) => transport.send(peer, parts),
       broadcast: (parts) => this.#broadcast(parts),

@@ -48,6 +48,8 @@ export type NodeHost = {
   readonly timing: Timing
   /** Regions with a link, and which process is there; null: none. */
   originOf(region: RegionName): number | null
+  /** There may be a process of that region. */
+  isPeer(region: RegionName): boolean
   /** Nobody listens there any more. */
   isGone(region: RegionName): boolean
   send(region: RegionName, parts: readonly Uint8Array[]): boolean
@@ -376,7 +378,9 @@ export class ShardNode {
     const { region, timing } = this.#host
     if (!this.shard.regions.includes(region)) return null
     if (holder === null && reservedFor === region) return 0
-    const before = this.shard.regions.slice(0, this.shard.regions.indexOf(region))
+    const before = this.shard.regions
+      .slice(0, this.shard.regions.indexOf(region))
+      .filter((one) => this.#host.isPeer(one))
     if (before.length === 0 && reservedFor === null) return 0
     // Right after a start, those that come first may just be starting too.
     const uptime_ms = (this.#host.clock.now_us() - this.#joinedAt_us) / 1_000

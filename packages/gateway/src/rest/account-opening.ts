@@ -54,7 +54,7 @@ export class AccountOpening {
       type: CommandType.set_account_limits,
       account,
       apiKey: 0,
-      positionValueMax: positionValueMax(markets, shard, config.maxPositionSize),
+      positionValueMax: amountInQuotes(markets, shard, config.maxPositionSize),
       riskLimit_ppm: config.riskLimit_ppm ?? 0,
       orderNotionalMax: 0 as Amount,
       openOrdersMax: 0,
@@ -83,11 +83,11 @@ export class AccountOpening {
 }
 
 /**
- * MAX_POSITION_SIZE in the smallest units of a shard's quote assets. The engine has one number for all instruments of a shard; where
+ * A limit in the smallest units of a shard's quote assets; "0" and null are none. The engine has one number for all instruments of a shard; where
  * their quote assets are kept to different scales, the coarsest decides, so that none is allowed more than was configured.
  */
-export function positionValueMax(markets: Markets, shard: Shard, size: string | null): Amount {
-  if (size === null) return 0 as Amount
+export function amountInQuotes(markets: Markets, shard: Shard, size: string | null): Amount {
+  if (size === null || !/[1-9]/.test(size)) return 0 as Amount
   const scale = Math.min(
     ...markets.instruments.filter((one) => one.shard === shard.index).map(({ quote }) => quote.scale),
   )

@@ -74,7 +74,8 @@ export class Refusal extends Error {
   readonly settled: Settled
   readonly #details: Readonly<Record<string, unknown>>
 
-  constructor(settled: Settled, asset: Asset) {
+  /** `asset`: whose units the limits on funds are in; null where there is none. */
+  constructor(settled: Settled, asset: Asset | null) {
     super(`${nameOf(settled.code)}${settled.duplicate ? ', when the id was first sent' : ''}`)
     this.settled = settled
     this.status = rejectStatus(settled.code)
@@ -94,9 +95,10 @@ export class Refusal extends Error {
 }
 
 /** Limits on funds are amounts of the asset; those on a shard's own capacity are counts. */
-function limitDetails({ code, limit, value }: Settled, asset: Asset): Record<string, unknown> {
+function limitDetails({ code, limit, value }: Settled, asset: Asset | null): Record<string, unknown> {
   const isAmount = code !== Reject.capacity_exhausted && code !== Reject.account_unknown
-  if (!isAmount || !Number.isSafeInteger(limit) || !Number.isSafeInteger(value)) return { limit, value }
+  if (asset === null || !isAmount || !Number.isSafeInteger(limit) || !Number.isSafeInteger(value))
+    return { limit, value }
   return { limit: formatAmount(asset, limit as Amount), value: formatAmount(asset, value as Amount) }
 }
 

@@ -1,15 +1,12 @@
-// What operators, supervisors and the front door ask: is it alive, may it be used, what does this region know, its figures; and the
-// planned change of a shard's leader.
+// What operators, supervisors and the front door ask: is it alive, may it be used, what does this region know, its figures.
 
-import type { RegionName, Seq, ShardIndex } from '@wintrades/domain'
-import type { Logger } from '@wintrades/platform'
+import type { Seq, ShardIndex } from '@wintrades/domain'
 import type { Metrics } from '@wintrades/platform/metrics'
 import type { Venue } from '@wintrades/venue'
-import { ApiFault } from '../errors.ts'
 import * as schemas from '../schemas/operations.ts'
 import type { Shards } from './consistency.ts'
 import { answers } from './documentation.ts'
-import { API_PREFIX, type Api } from './http.ts'
+import type { Api } from './http.ts'
 import type { Readiness } from './readiness.ts'
 
 const tags = ['operation']
@@ -20,13 +17,12 @@ export type OperationRouteParts = {
   readonly shards: Shards
   readonly readiness: Readiness
   readonly metrics: Metrics
-  readonly logger: Logger
   /** Commands in a shard's journal up to the last batch heard; null: none heard yet. */
   readonly commands: (shard: ShardIndex) => number | null
 }
 
 export function addOperationRoutes(api: Api, parts: OperationRouteParts): void {
-  const { venue, shards, readiness, metrics, logger, commands } = parts
+  const { venue, shards, readiness, metrics, commands } = parts
   const hashes = new StateHashes(venue)
 
   api.get(
@@ -96,37 +92,6 @@ export function addOperationRoutes(api: Api, parts: OperationRouteParts): void {
     async (_request, reply) => {
       const { contentType, text } = await metrics.render()
       return reply.type(contentType).send(text)
-    },
-  )
-
-  api.post(
-    `${API_PREFIX}/operator/hand-over`,
-    {
-      config: { access: 'operator' },
-      schema: {
-        tags,
-        summary: 'Hand the leadership of a shard that is led here to another region; answers when it leads',
-        body: schemas.HandOverRequest,
-        response: answers({ 200: schemas.HandedOver }),
-      },
-    },
-    async (request) => {
-      const shard = shards.named(request.body.shard)
-      const to = request.body.to as RegionName
-      if (!shard.regions.includes(to)) throw new ApiFault('REGION_UNKNOWN', { details: { regions: shard.regions } })
-      const status = venue.status().shards.find((one) => one.shard === shard.index)
-      if (status?.leader === to) return { shard: shard.name, leader: to }
-      if (status?.leading !== true) {
-        throw new ApiFault('HAND_OVER_REFUSED', { details: { leader: status?.leader ?? null } })
-      }
-      try {
-        await venue.handOver(shard.index, to)
-      } catch (error) {
-        logger.warn('hand-over failed', { shard: shard.name, to, error })
-        throw new ApiFault('HAND_OVER_REFUSED', { details: { shard: shard.name, to } })
-      }
-      logger.info('handed over', { shard: shard.name, to })
-      return { shard: shard.name, leader: to }
     },
   )
 }

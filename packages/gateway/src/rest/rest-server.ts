@@ -26,6 +26,7 @@ import { Instruments } from './instruments.ts'
 import { addMarketRoutes } from './market-routes.ts'
 import { addNotFound } from './not-found.ts'
 import { addOperationRoutes } from './operation-routes.ts'
+import { addOperatorRoutes } from './operator-routes.ts'
 import { addOrderRoutes } from './order-routes.ts'
 import { Readiness } from './readiness.ts'
 import { addReferenceRoutes } from './reference-routes.ts'
@@ -122,6 +123,7 @@ export async function buildRestServer(parts: RestParts): Promise<RestServer> {
       addOrderRoutes(routes, { ...parts, shards, instruments })
       addFundsRoutes(routes, { ...parts, shards, instruments })
       addMarketRoutes(routes, { ...parts, shards })
+      addOperatorRoutes(routes, { ...parts, shards, instruments })
     },
     { prefix: API_PREFIX },
   )

@@ -1,10 +1,7 @@
-// What operators and their tools ask: health, a region's own report, hand-over.
+// What operators and their tools ask: health, and a region's own report.
 
 import { Type } from 'typebox'
 import { closed, nullable, RegionName } from './common.ts'
-
-export const HandOverRequest = closed({ shard: RegionName, to: RegionName })
-export const HandedOver = Type.Object({ shard: RegionName, leader: RegionName })
 
 export const Alive = Type.Object({ status: Type.Literal('alive') })
 

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { CommandType } from '@wintrades/domain'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { positionValueMax } from '../../src/rest/account-opening.ts'
+import { amountInQuotes } from '../../src/rest/account-opening.ts'
 import { demoDeposits } from '../../src/rest/demo-funds.ts'
 import { call, PASSWORD, signedCall, User } from './client.ts'
 import { startRegion, type TestRegion } from './region.ts'
@@ -140,7 +140,7 @@ test.each([
   ['us-east', '999999999999999', Number.MAX_SAFE_INTEGER],
 ])('in %s MAX_POSITION_SIZE=%s is %i smallest units', (name, size, units) => {
   const shard = region.markets.shards.find((one) => one.name === name)
-  expect(shard && positionValueMax(region.markets, shard, size)).toBe(units)
+  expect(shard && amountInQuotes(region.markets, shard, size)).toBe(units)
 })
 
 test('in live mode a new account has nothing, and only the operator deposits', async () => {

@@ -32,6 +32,21 @@ const RUNS_PER_OPERATION = 80
 
 /** What gets past the first checks, by the name of the field or parameter. */
 const FITTING: Readonly<Record<string, readonly unknown[]>> = {
+  // Nothing is blocked or closed for long, or the other requests would not get far.
+  phase: ['CONTINUOUS', 'LUNCH'],
+  scope: ['ACCOUNT', 'INSTRUMENT', 'SHARD', 'WORLD'],
+  blocked: [false],
+  apiKey: [1, 4_294_967_295, 0],
+  riskLimit: ['0', '1.0', '0.5', '1.1'],
+  priceBand: ['0', '1', '0.1234567'],
+  positionValueMax: ['0', '90071992547409.93', '1'],
+  orderNotionalMax: ['0', '1000000000'],
+  dailyLossMax: ['0', '1000000000'],
+  drawdownMax: ['0', '1000000000'],
+  openOrdersMax: [0, 2_147_483_647, -1],
+  ordersPerSecondMax: [0, 2_147_483_647],
+  duplicateWindow_ms: [0, 1_000, 999_999_999],
+  version: [1, 0, 60_000],
   symbol: ['SAP-EUR', 'SAP-EUR', 'SAP-EUR', 'BTC-USD', 'TM-JPY', 'NOPE-USD'],
   side: ['BUY', 'SELL'],
   type: ['LIMIT', 'LIMIT', 'LIMIT', 'MARKET', 'STOP'],

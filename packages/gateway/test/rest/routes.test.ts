@@ -58,6 +58,26 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     body: () => ({ shard: 'us-east', to: 'us-east' }),
     malformed: { body: { shard: 'us-east' } },
   },
+  'POST /api/v1/operator/phase': {
+    status: 200,
+    body: () => ({ symbol: 'DBS-SGD', phase: 'CONTINUOUS' }),
+    malformed: { body: { symbol: 'DBS-SGD', phase: 'LUNCH' } },
+  },
+  'POST /api/v1/operator/kill-switch': {
+    status: 200,
+    body: () => ({ scope: 'INSTRUMENT', symbol: 'DBS-SGD', blocked: false }),
+    malformed: { body: { scope: 'ACCOUNT', symbol: 'DBS-SGD', blocked: true } },
+  },
+  'POST /api/v1/operator/account-limits': {
+    status: 200,
+    body: () => ({ accountId: 77, riskLimit: '0.5', openOrdersMax: 10 }),
+    malformed: { body: { accountId: 77, riskLimit: '1.5' } },
+  },
+  'POST /api/v1/operator/activate-version': {
+    status: 200,
+    body: () => ({ version: 1 }),
+    malformed: { body: { version: 0 } },
+  },
   'POST /api/v1/auth/register': {
     status: 201,
     body: () => ({ email: email(), password: PASSWORD }),
