@@ -169,6 +169,8 @@ class Run {
       if (node === undefined) return `${region} does not run`
       const last = this.#cluster.world.stores[shard]?.journal.extent()?.last ?? 0
       if (node.replica.seq !== last) return `${region} has shard ${shard} up to ${node.replica.seq} of ${last}`
+      const archived = this.#cluster.world.history.batches.get(shard)?.length ?? 0
+      if (archived !== last) return `the history of shard ${shard} has ${archived} batches of ${last}`
       const { engine } = node.replica
       const transfers = engine.transfersInFlight().length
       if (transfers > 0) return `${transfers} transfers of shard ${shard} are still on their way`
