@@ -33,6 +33,8 @@ export const LIMITS = {
   deduplication_horizon_us: 24 * 60 * 60 * 1_000_000,
   /** Client order ids the engine remembers per shard; past it the oldest go first. */
   deduplication_entries_max: 4_194_304,
+  /** How long a volatility auction gathers orders, in batch time. */
+  volatility_auction_us: 120 * 1_000_000,
   /** Longest window of the guard against duplicate orders. */
   duplicate_window_ms_max: 60_000,
   /** Orders that the guards of a shard remember; past it the oldest go first. */

@@ -8,6 +8,7 @@ import {
   DEFINE_ASSET,
   DoneReason,
   decodeCommand,
+  HEADER,
   type InstrumentDefinition,
   KILL_SWITCH,
   KillSwitchScope,
@@ -21,13 +22,14 @@ import {
 
 import { MILLION, SAFE_MAX } from './exact.ts'
 import { Instrument } from './instruments.ts'
-import { ACCOUNT_LAYOUT, LEVEL_LAYOUT, LIMIT_LAYOUT, ORDER_LAYOUT } from './layouts.ts'
-import { cancelOrder } from './open-orders.ts'
+import { ACCOUNT_LAYOUT, LIMIT_LAYOUT, ORDER_LAYOUT } from './layouts.ts'
 import { cancelOfAccount } from './order-changes.ts'
-import { ENGINE_VERSION, type ShardState } from './state.ts'
+import { pairOf } from './risk/exposure.ts'
+import { restartPeaks, startPeaks } from './risk/results.ts'
+import { cancelOfInstrument, changePhase } from './sessions.ts'
+import { ENGINE_VERSION, type ShardState, VERSION_RISK } from './state.ts'
 
 const { BLOCKED } = ACCOUNT_LAYOUT
-const { LEVEL_SHIFT, HEAD } = LEVEL_LAYOUT
 const {
   LIMIT_SHIFT,
   OPEN_ORDERS_MAX,
@@ -38,8 +40,10 @@ const {
   DAILY_LOSS_MAX,
   DRAWDOWN_MAX,
   KEY_OPEN_COUNT,
+  PRICE_BAND_PPM,
+  DUPLICATE_WINDOW_MS,
 } = LIMIT_LAYOUT
-const { HOT_SHIFT, NEXT, WARM_SHIFT, ACCOUNT_NEXT, API_KEY } = ORDER_LAYOUT
+const { WARM_SHIFT, ACCOUNT_NEXT, API_KEY } = ORDER_LAYOUT
 
 /** Carries out a command of this module, or says why not. */
 export function define(state: ShardState): void {
@@ -137,9 +141,12 @@ function changeConflict(state: ShardState, known: Instrument, to: InstrumentDefi
 }
 
 export function addInstrument(state: ShardState, definition: InstrumentDefinition): Instrument {
-  const instrument = new Instrument(definition, state.orders, state.levels, state.fills)
+  const instrument = new Instrument(definition, state.orders, state.levels, state.fills, state.triggerLevels)
   instrument.feeBalance = state.ledger.ensure(0, definition.quote)
   state.instruments[instrument.id] = instrument
+  const pair = pairOf(instrument.base, instrument.quote)
+  const known = state.pairs.get(pair)
+  if (known === undefined || known.id > instrument.id) state.pairs.set(pair, instrument)
   state.instrumentIds.push(instrument.id)
   state.instrumentIds.sort((a, b) => a - b)
   return instrument
@@ -151,6 +158,11 @@ function setAccountLimits(state: ShardState): number {
     return state.refuse(RejectCode.account_unknown, LIMITS.accounts_max, account)
   }
   const apiKey = view.getUint32(at + SET_ACCOUNT_LIMITS.apiKey, true)
+  const isExtended = view.getUint16(at + HEADER.length, true) === SET_ACCOUNT_LIMITS.extendedBytes
+  const duplicateWindow_ms = isExtended ? view.getUint32(at + SET_ACCOUNT_LIMITS.duplicateWindow_ms, true) : 0
+  if (duplicateWindow_ms > LIMITS.duplicate_window_ms_max) {
+    return state.refuse(RejectCode.amount_out_of_range, LIMITS.duplicate_window_ms_max, duplicateWindow_ms)
+  }
   const isNew = state.limits.find(account, apiKey) === 0
   const record = state.limits.ensure(account, apiKey) << LIMIT_SHIFT
   const { data } = state.limits
@@ -160,7 +172,13 @@ function setAccountLimits(state: ShardState): number {
   data[record + POSITION_VALUE_MAX] = readInteger(view, at + SET_ACCOUNT_LIMITS.positionValueMax)
   data[record + ORDER_NOTIONAL_MAX] = readInteger(view, at + SET_ACCOUNT_LIMITS.orderNotionalMax)
   data[record + DAILY_LOSS_MAX] = readInteger(view, at + SET_ACCOUNT_LIMITS.dailyLossMax)
+  const drawdownBefore = data[record + DRAWDOWN_MAX]
   data[record + DRAWDOWN_MAX] = readInteger(view, at + SET_ACCOUNT_LIMITS.drawdownMax)
+  if (state.version >= VERSION_RISK) {
+    data[record + PRICE_BAND_PPM] = isExtended ? view.getUint32(at + SET_ACCOUNT_LIMITS.priceBand_ppm, true) : 0
+    data[record + DUPLICATE_WINDOW_MS] = duplicateWindow_ms
+    if (data[record + DRAWDOWN_MAX] !== drawdownBefore) restartPeaks(state, account)
+  }
   if (isNew && apiKey !== 0) data[record + KEY_OPEN_COUNT] = openOrdersOfKey(state, account, apiKey)
   state.events.definitionChanged(account, 0, state.commandType, apiKey)
   return 0
@@ -181,8 +199,7 @@ function setPhase(state: ShardState): number {
   const instrument = state.instrument(view.getUint16(at + SET_PHASE.instrument, true))
   if (instrument === undefined) return state.refuse(RejectCode.instrument_unknown)
   const phase = view.getUint8(at + SET_PHASE.phase) as Phase
-  state.events.phaseChanged(instrument.id, phase, instrument.phase)
-  instrument.phase = phase
+  changePhase(state, instrument, phase)
   return 0
 }
 
@@ -215,24 +232,13 @@ function killSwitch(state: ShardState): number {
   return 0
 }
 
-export function cancelOfInstrument(state: ShardState, instrument: Instrument, reason: number): void {
-  for (const side of [instrument.book.bids, instrument.book.asks]) {
-    while (side.bestLevel !== 0) {
-      const first = state.levels.level[(side.bestLevel << LEVEL_SHIFT) + HEAD]
-      for (let slot = first; slot !== 0; ) {
-        const next = state.orders.hot[(slot << HOT_SHIFT) + NEXT]
-        cancelOrder(state, slot, reason)
-        slot = next
-      }
-    }
-  }
-}
-
 function activateVersion(state: ShardState): number {
   const version = state.view.getUint32(state.at + ACTIVATE_VERSION.version, true)
   if (version < state.version) return state.refuse(RejectCode.version_not_supported, state.version, version)
   if (version > ENGINE_VERSION) return state.refuse(RejectCode.version_not_supported, ENGINE_VERSION, version)
+  const before = state.version
   state.version = version
+  if (before < VERSION_RISK && version >= VERSION_RISK) startPeaks(state)
   state.events.definitionChanged(state.account, 0, state.commandType, version)
   return 0
 }

@@ -3,6 +3,7 @@
 //
 //   apply     a batch: time first (what expires), then each command in turn
 //   command   read in place → de-duplicate → check (shape, market, risk) → hold funds → match → settle → rest or release
+//   triggers  orders whose stop price was met enter the market, a bounded number of them; the rest with the commands that follow
 //   events    what happened, then each level, position and balance that the command touched, once, as it now is
 
 import {
@@ -13,9 +14,12 @@ import {
   type BookView,
   type CommandNumber,
   CommandType,
+  DoneReason,
   HEADER,
+  type IndicativeAuction,
   type InstrumentDefinition,
   type InstrumentId,
+  LIMITS,
   type OpenOrder,
   type OrderId,
   type Outcome,
@@ -31,8 +35,12 @@ import { moveFunds, transferIn, transferSettled } from './funds.ts'
 import type { Instrument } from './instruments.ts'
 import { checkInvariants } from './invariants.ts'
 import { LEVEL_LAYOUT } from './layouts.ts'
+import { cancelOrder } from './open-orders.ts'
 import { cancel, cancelSession, massCancel, replace } from './order-changes.ts'
 import { newOrder } from './order-entry.ts'
+import { enterReleased } from './reentry.ts'
+import { dayOf } from './risk/results.ts'
+import { nextReopening, reopenNext } from './risk/volatility.ts'
 import { restoreState, writeSnapshot } from './snapshot.ts'
 import { ShardState } from './state.ts'
 import { hashState } from './state-hash.ts'
@@ -66,6 +74,7 @@ export class Engine {
     assert(header.firstCommand === state.nextCommand, `command ${header.firstCommand}, expected ${state.nextCommand}`)
     assert(header.timestamp >= state.timestamp, 'time does not run backwards')
     state.timestamp = header.timestamp
+    state.day = dayOf(header.timestamp)
     state.events.clear()
     state.view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength)
     passTime(state)
@@ -106,7 +115,7 @@ export class Engine {
 
   /** When the passing of time alone will change the state; 0: never. A batch at or after that time brings the change about. */
   nextTimer(): Timestamp | 0 {
-    return 0
+    return nextTimer(this.state)
   }
 
   /** 16 bytes that two engines share exactly when they have the same state; independent of history and of layout. */
@@ -133,6 +142,11 @@ export class Engine {
 
   book(instrument: InstrumentId, levelsMax: number): BookView {
     return views.book(this.state, instrument, levelsMax)
+  }
+
+  /** What the instrument's call auction would do if it ended now. */
+  indicativeAuction(instrument: InstrumentId): IndicativeAuction {
+    return views.indicativeAuction(this.state, instrument)
   }
 
   trialBalance(): TrialBalance[] {
@@ -206,12 +220,41 @@ function applyCommand(state: ShardState): void {
     default:
       define(state)
   }
+  endStep(state)
+}
+
+/** What the passing of time does, before the batch's commands: orders expire, and triggered ones that waited enter the market. */
+function passTime(state: ShardState): void {
+  const { expiries, releasing } = state
+  state.events.command = -1
+  const due = nextDue(state)
+  if ((due === 0 || due > state.timestamp) && releasing.length === 0) return
+  state.account = 0
+  for (let at = due; at !== 0 && at <= state.timestamp; at = nextDue(state)) {
+    if (expiries.firstTime === at) cancelOrder(state, expiries.first, DoneReason.expired)
+    else reopenNext(state)
+  }
+  endStep(state)
+}
+
+/** After what the command itself did: what it triggered, and then what it touched. */
+function endStep(state: ShardState): void {
+  if (state.releasing.length !== 0) enterReleased(state, LIMITS.triggers_per_command_max)
   writeTouched(state)
 }
 
-/** What the passing of time does, before the batch's commands. */
-function passTime(state: ShardState): void {
-  state.events.command = -1
+function nextTimer(state: ShardState): Timestamp | 0 {
+  for (const instrument of state.releasing) {
+    if (instrument.triggers !== null && instrument.triggers.released.first !== 0) return state.timestamp
+  }
+  return nextDue(state) as Timestamp | 0
+}
+
+/** When the first order expires or the first volatility auction ends; 0: neither will. */
+function nextDue(state: ShardState): number {
+  const expiry = state.expiries.firstTime
+  const reopening = nextReopening(state)
+  return reopening === 0 || (expiry !== 0 && expiry <= reopening) ? expiry : reopening
 }
 
 /** Levels, positions and balances that the command touched, each once, as they now are. */
@@ -226,6 +269,7 @@ function writeTouched(state: ShardState): void {
     events.levelChanged(instrument.id, side.side, price, levels.quantity[level], count, ++instrument.bookVersion)
   }
   levels.endCommand()
+  if (state.triggerLevels.touchedCount !== 0) state.triggerLevels.endCommand()
   state.positions.writeTouched(events)
   state.ledger.writeTouched(events)
 }

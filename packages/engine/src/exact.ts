@@ -56,3 +56,25 @@ export function product(a: number, b: number): number {
   assert(value <= SAFE_MAX, 'a product stays below 2^53')
   return value
 }
+
+/** a × b for integers ≥ 0 and b ≤ 2^53 − 1; what passes 2^53 − 1 is 2^53 − 1. A product that fits is exact. */
+export function timesClamped(a: number, b: number): number {
+  return Math.min(a * b, SAFE_MAX)
+}
+
+/** a + b for safe integers of either sign; what passes ±(2^53 − 1) stays there. A sum that fits is exact. */
+export function plusClamped(a: number, b: number): number {
+  return Math.max(-SAFE_MAX, Math.min(a + b, SAFE_MAX))
+}
+
+/** floor(value × ppm / 10^6) for any 32-bit ppm; at most 2^53 − 1. */
+export function shareFloorClamped(value: number, ppm: number): number {
+  const whole = Math.floor(value / MILLION)
+  return Math.min(whole * ppm + Math.floor(((value - whole * MILLION) * ppm) / MILLION), SAFE_MAX)
+}
+
+/** ceil(value × ppm / 10^6) for any 32-bit ppm; at most 2^53 − 1. */
+export function shareCeilClamped(value: number, ppm: number): number {
+  const whole = Math.floor(value / MILLION)
+  return Math.min(whole * ppm + Math.ceil(((value - whole * MILLION) * ppm) / MILLION), SAFE_MAX)
+}

@@ -26,6 +26,9 @@ export class Incoming {
   minimumQuantity = 0
   expireTime = 0
   trailingOffset = 0
+  /** An `OrderLink`, and the slot of the pending order it names; 0: it stands alone (or names none that is pending). */
+  link = 0
+  named = 0
   textAt = 0
   textLength = 0
   leaves = 0
@@ -34,9 +37,22 @@ export class Incoming {
   cumQuote = 0
   /** What is held for what is left (a limit order's), and what fees may still take (a market buy's). */
   held = 0
+  /** What its pair holds beyond that. */
+  surplus = 0
   feeLeft = 0
   /** A `DoneReason` that matching itself decided; {@link GOES_ON}: none. */
   doneReason = GOES_ON
+
+  /** A field that a plain order does not have is set. */
+  get isExtended(): boolean {
+    return (
+      this.displayQuantity !== 0 ||
+      this.minimumQuantity !== 0 ||
+      this.expireTime !== 0 ||
+      this.stopPrice !== 0 ||
+      this.trailingOffset !== 0
+    )
+  }
 
   get cumQty(): number {
     return this.quantity - this.leaves

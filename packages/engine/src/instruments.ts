@@ -5,6 +5,7 @@ import { product, shareCeil } from './exact.ts'
 import { type FillBuffer, OrderBook } from './order-book.ts'
 import type { OrderStore } from './order-store.ts'
 import type { LevelStore } from './price-levels.ts'
+import { Triggers } from './triggers.ts'
 
 export class Instrument {
   definition: InstrumentDefinition
@@ -17,16 +18,35 @@ export class Instrument {
   takerFee_ppm = 0
   /** What a hold counts with: the larger of the two, for nobody knows which it will be. */
   holdFee_ppm = 0
+  /** There is a static or a dynamic band. */
+  hasBands = false
   phase: Phase
   blocked = false
   lastPrice = 0
   tradeNumber = 0
   bookVersion = 0
+  /** Price of the last auction that traded; 0: there was none. */
+  auctionPrice = 0
+  /** The day of its last trade (0: none), and the reference price when that day began. */
+  day = 0
+  dayPrice = 0
+  /** When its volatility auction ends; 0: there is none. */
+  reopensAt = 0
   /** Account 0's balance in the quote asset. */
   feeBalance = 0
   readonly book: OrderBook
+  /** Orders that wait for a price or for each other; null: there never was one. */
+  triggers: Triggers | null = null
+  private readonly orders: OrderStore
+  private readonly triggerLevels: LevelStore
 
-  constructor(definition: InstrumentDefinition, orders: OrderStore, levels: LevelStore, fills: FillBuffer) {
+  constructor(
+    definition: InstrumentDefinition,
+    orders: OrderStore,
+    levels: LevelStore,
+    fills: FillBuffer,
+    triggerLevels: LevelStore,
+  ) {
     this.definition = definition
     this.id = definition.instrument
     this.base = definition.base
@@ -35,7 +55,13 @@ export class Instrument {
     this.quoteUnitsPerTickLot = definition.quoteUnitsPerTickLot
     this.phase = definition.phase
     this.book = new OrderBook(orders, levels, fills, definition.instrument)
+    this.orders = orders
+    this.triggerLevels = triggerLevels
     this.redefine(definition)
+  }
+
+  makeTriggers(): Triggers {
+    return new Triggers(this.orders, this.triggerLevels, this.id)
   }
 
   redefine(definition: InstrumentDefinition): void {
@@ -43,6 +69,7 @@ export class Instrument {
     this.makerFee_ppm = definition.makerFee_ppm
     this.takerFee_ppm = definition.takerFee_ppm
     this.holdFee_ppm = Math.max(definition.makerFee_ppm, definition.takerFee_ppm)
+    this.hasBands = definition.staticBand_ppm !== 0 || definition.dynamicBand_ppm !== 0
   }
 
   /** Price × quantity in the quote asset's smallest units. */

@@ -1,16 +1,37 @@
 // Everything that must agree, checked by walking the whole state from the orders up. For tests, drills and the curious.
 
-import { assert, LIMITS, Side } from '@wintrades/domain'
+import { assert, LIMITS, Phase, Side } from '@wintrades/domain'
 import type { Instrument } from './instruments.ts'
-import { LEVEL_LAYOUT, ORDER_LAYOUT, POSITION_LAYOUT } from './layouts.ts'
+import { LEVEL_LAYOUT, ORDER_LAYOUT, POSITION_LAYOUT, ROLE } from './layouts.ts'
 import { SUPPLY_MAX } from './ledger.ts'
+import { heldBalance, wholeHold } from './open-orders.ts'
+import { isCountedLeg } from './order-lists.ts'
 import { sideOf } from './order-store.ts'
+import { checkRiskState } from './risk/risk-invariants.ts'
+import { waitingQueues } from './snapshot.ts'
 import type { ShardState } from './state.ts'
+import type { Triggers } from './triggers.ts'
 
 const { LEVEL_SHIFT, HEAD } = LEVEL_LAYOUT
-const { HOT_SHIFT, NEXT, OWNER, BITS, WARM_SHIFT, PRICE, QUANTITY, ACCOUNT_NEXT } = ORDER_LAYOUT
-const { POSITION_SHIFT, POSITION_ACCOUNT, POSITION_INSTRUMENT, BASE_BALANCE, QUOTE_BALANCE, OPEN_BUY, OPEN_SELL } =
-  POSITION_LAYOUT
+const {
+  HOT_SHIFT,
+  LEAVES,
+  NEXT,
+  OWNER,
+  BITS,
+  WARM_SHIFT,
+  PRICE,
+  QUANTITY,
+  DISPLAY,
+  ACCOUNT_NEXT,
+  EXPIRY_PLACE,
+  TRAILING_OFFSET,
+  LINK,
+  ROLE: ROLE_OF,
+  PLACE: PLACE_OF,
+  WAITING,
+} = ORDER_LAYOUT
+const { POSITION_SHIFT, POSITION_ACCOUNT, POSITION_INSTRUMENT, OPEN_BUY, OPEN_SELL } = POSITION_LAYOUT
 
 export function checkInvariants(state: ShardState): void {
   const needed = new Float64Array(state.ledger.count + 1)
@@ -19,9 +40,17 @@ export function checkInvariants(state: ShardState): void {
   for (const id of state.instrumentIds) {
     inBooks += checkBook(state, state.instruments[id] as Instrument, needed, open)
   }
-  assert(inBooks === state.orders.count, `${inBooks} orders in books, ${state.orders.count} open`)
+  let waiting = 0
+  for (const id of state.instrumentIds) {
+    const instrument = state.instruments[id] as Instrument
+    if (instrument.triggers !== null) waiting += checkWaiting(state, instrument, instrument.triggers, needed, open)
+  }
+  const { count } = state.orders
+  assert(inBooks + waiting === count, `${inBooks} orders in books and ${waiting} waiting, ${count} open`)
+  checkExpiries(state)
   checkAccounts(state)
   checkMoney(state, needed)
+  checkRiskState(state)
   for (let slot = 1; slot <= state.positions.count; slot++) {
     const at = slot << POSITION_SHIFT
     assert(state.positions.values[at + OPEN_BUY] === open[slot * 2], 'open buys sum up')
@@ -48,7 +77,8 @@ function checkBook(state: ShardState, instrument: Instrument, needed: Float64Arr
       }
     }
   }
-  const crossed = bids.bestLevel !== 0 && asks.bestLevel !== 0 && bids.bestPrice >= asks.bestPrice
+  const isMatching = instrument.phase === Phase.continuous
+  const crossed = isMatching && bids.bestLevel !== 0 && asks.bestLevel !== 0 && bids.bestPrice >= asks.bestPrice
   assert(!crossed, `the book of instrument ${instrument.id} is not crossed: ${bids.bestPrice} / ${asks.bestPrice}`)
   return count
 }
@@ -72,9 +102,74 @@ function checkOrder(
   assert(orders.warm[(slot << WARM_SHIFT) + PRICE] === price, 'an order is at its price')
   assert(positions.data[at + POSITION_INSTRUMENT] === instrument.id, 'an order is in its instrument')
   assert(leaves > 0 && leaves <= orders.warm[(slot << WARM_SHIFT) + QUANTITY], 'CumQty + LeavesQty = OrderQty')
+  const display = orders.warm[(slot << WARM_SHIFT) + DISPLAY]
+  const isShown = display === 0 ? orders.hot[h + LEAVES] === leaves : orders.hot[h + LEAVES] <= display
+  assert(isShown, 'an order shows what it displays, and hides nothing else')
+  assert((orders.hot[h + BITS] & WAITING) === 0, 'an order in a book does not wait')
   open[owner * 2 + side] += leaves
-  if (side === Side.buy) needed[positions.data[at + QUOTE_BALANCE]] += instrument.buyHold(price, leaves)
-  else needed[positions.data[at + BASE_BALANCE]] += leaves * instrument.baseUnitsPerLot
+  addNeed(state, instrument, slot, needed)
+}
+
+/** What an order that counts holds; a pair once, for its dearer leg. */
+function addNeed(state: ShardState, instrument: Instrument, slot: number, needed: Float64Array): void {
+  const { orders } = state
+  const w = slot << WARM_SHIFT
+  const leaves = orders.leavesOf(slot)
+  const isBuy = sideOf(orders.hot[(slot << HOT_SHIFT) + BITS]) === Side.buy
+  let need = isBuy ? instrument.buyHold(orders.warm[w + PRICE], leaves) : leaves * instrument.baseUnitsPerLot
+  if (orders.warm[w + ROLE_OF] === ROLE.leg) {
+    const other = orders.warm[w + LINK]
+    assert(orders.warm[(other << WARM_SHIFT) + LINK] === slot, 'the legs of a pair know each other')
+    assert(orders.warm[(other << WARM_SHIFT) + QUANTITY] === leaves, 'no leg of a pair has traded')
+    need = Math.max(need, wholeHold(state, instrument, other))
+  }
+  needed[heldBalance(state, slot)] += need
+}
+
+/** Every order that waits is in one queue, at its stop price, and holds funds if it is live. Returns how many there are. */
+function checkWaiting(
+  state: ShardState,
+  instrument: Instrument,
+  triggers: Triggers,
+  needed: Float64Array,
+  open: Float64Array,
+): number {
+  const { hot, warm } = state.orders
+  triggers.falling.check()
+  triggers.rising.check()
+  let count = 0
+  let trailing = 0
+  for (const [queue, slots] of waitingQueues(state, triggers).entries()) {
+    for (const slot of slots) {
+      const w = slot << WARM_SHIFT
+      const role = warm[w + ROLE_OF]
+      count++
+      assert((hot[(slot << HOT_SHIFT) + BITS] & WAITING) !== 0, 'an order among the triggers waits')
+      assert(warm[w + PLACE_OF] === queue + 1, 'an order that waits knows where')
+      const isLive = (role & (ROLE.pending | ROLE.exit)) === 0
+      assert(isLive === (queue !== 3) || (queue === 2 && role === ROLE.exit), 'what waits for its list is not live')
+      if (queue < 2 && warm[w + TRAILING_OFFSET] !== 0) trailing++
+      if (!isLive || (role === ROLE.leg && !isCountedLeg(state, slot))) continue
+      const side = sideOf(hot[(slot << HOT_SHIFT) + BITS])
+      open[hot[(slot << HOT_SHIFT) + OWNER] * 2 + side] += state.orders.leavesOf(slot)
+      addNeed(state, instrument, slot, needed)
+    }
+  }
+  assert(trailing === triggers.fallingTrail.count + triggers.risingTrail.count, 'every trailing stop follows the price')
+  return count
+}
+
+function checkExpiries(state: ShardState): void {
+  const { expiries, orders } = state
+  for (let place = 1; place <= expiries.count; place++) {
+    const slot = expiries.slotAt(place)
+    assert(
+      orders.warm[(slot << WARM_SHIFT) + EXPIRY_PLACE] === place,
+      'an order knows its place among those that expire',
+    )
+    assert(orders.find(orders.numberOf(slot)) === slot, 'an order that expires is open')
+    assert(expiries.timeAt(place) >= expiries.timeAt(Math.max(1, place >> 1)), 'what is due first is on top')
+  }
 }
 
 function checkAccounts(state: ShardState): void {

@@ -17,8 +17,8 @@ export const ORDER_LAYOUT = {
   OWNER: 6,
   /** Sixteen bits of what kind of order it is (`packBits`), and above them the high bits of its command number. */
   BITS: 7,
-  /** `warm`: 2^4 integers an order. */
-  WARM_SHIFT: 4,
+  /** `warm`: 2^5 integers an order; every order needs the first 16, and few the others. */
+  WARM_SHIFT: 5,
   PRICE: 0,
   QUANTITY: 1,
   HIDDEN: 2,
@@ -35,8 +35,16 @@ export const ORDER_LAYOUT = {
   TRAILING_OFFSET: 12,
   /** Place in the expiry heap, from 1; 0: it does not expire by date. */
   EXPIRY_PLACE: 13,
-  /** The other leg of an OCO, or the entry of a bracket's leg; 0: none. */
+  /** The other leg of its pair; of an entry: its exit. 0: none. */
   LINK: 14,
+  /** What it is in a list: bits of `ROLE`; 0: it stands alone. */
+  ROLE: 15,
+  /** Of an order that waits: where (`PLACE`). */
+  PLACE: 16,
+  /** Price of the trade that met its trigger; 0: none has. */
+  TRIGGER_PRICE: 17,
+  /** Of an exit: its entry. */
+  ENTRY: 18,
   /** `wide`: 2^2 floats an order. */
   WIDE_SHIFT: 2,
   CUM_QUOTE: 0,
@@ -50,6 +58,31 @@ export const ORDER_LAYOUT = {
   TRIGGERED: 1 << 14,
   /** Part of it is hidden (iceberg). */
   ICEBERG: 1 << 15,
+} as const
+
+/** Where an order with `WAITING` is. */
+export const PLACE = {
+  /** In no queue. */
+  none: 0,
+  /** Among the triggers that a falling price meets, and among those that a rising one meets. */
+  falling: 1,
+  rising: 2,
+  /** Its time has come, and it is in the queue of those that enter the market. */
+  released: 3,
+  /** It waits for another order of its list. */
+  unnamed: 4,
+} as const
+
+/** Bits of `ROLE`. */
+export const ROLE = {
+  /** Waits to be named by another order of its list. */
+  pending: 1,
+  /** One of a live pair: when one leg trades, triggers or ends, the other ends. They hold funds once, for the dearer of the two. */
+  leg: 2,
+  /** Waits for its entry to end. */
+  exit: 4,
+  /** Has an exit (or a pair of them) that waits for it. */
+  entry: 8,
 } as const
 
 /** A price level in `LevelStore`. */
@@ -80,12 +113,21 @@ export const POSITION_LAYOUT = {
   POSITION_INSTRUMENT: 1,
   BASE_BALANCE: 2,
   QUOTE_BALANCE: 3,
+  /** The account's next older position. */
+  POSITION_NEXT: 6,
+  /** 1: after each fill, its account's highest result is looked at (see `DRAWDOWN_MAX`). */
+  WATCHED: 7,
   POSITION_QUANTITY: 0,
   COST: 1,
   REALISED: 2,
   /** Lots that its open orders may still buy, and sell. */
   OPEN_BUY: 3,
   OPEN_SELL: 4,
+  /** The day (`dayOf`; 0: none) that `DAY_START` is of, and the position's result when that day began. */
+  DAY: 5,
+  DAY_START: 6,
+  /** Fees paid in all. */
+  FEES: 7,
 } as const
 
 /** An account in `Accounts`. */
@@ -119,4 +161,9 @@ export const LIMIT_LAYOUT = {
   DRAWDOWN_MAX: 9,
   /** Open orders of the key; the account's own stand in `Accounts`. */
   KEY_OPEN_COUNT: 10,
+  PRICE_BAND_PPM: 11,
+  DUPLICATE_WINDOW_MS: 12,
+  /** The second of batch time that orders are counted in, and how many came in it. */
+  RATE_SECOND: 13,
+  RATE_COUNT: 14,
 } as const

@@ -29,6 +29,9 @@ export class Ledger {
   /** Balances, slot 0 not counted. */
   count = 0
   private data: Int32Array
+  /** The balances of an account: its first, by account, and the one after each. */
+  private firsts = new Int32Array(256)
+  private nexts: Int32Array
   private heads: Int32Array
   private mask: number
   private touched = new Int32Array(64)
@@ -37,6 +40,7 @@ export class Ledger {
   constructor(capacity = 256) {
     this.money = new Float64Array(capacity * 2)
     this.data = new Int32Array(capacity << SHIFT)
+    this.nexts = new Int32Array(capacity)
     this.heads = new Int32Array(capacity)
     this.mask = capacity - 1
   }
@@ -69,7 +73,20 @@ export class Ledger {
     this.data[at + ASSET] = asset
     this.data[at + CHAIN] = this.heads[bucket]
     this.heads[bucket] = slot
+    while (account >= this.firsts.length) this.firsts = grownInts(this.firsts, this.firsts.length * 2)
+    this.nexts[slot] = this.firsts[account]
+    this.firsts[account] = slot
     return slot
+  }
+
+  /** An account's youngest balance; 0: it has none. */
+  firstOf(account: number): number {
+    return account < this.firsts.length ? this.firsts[account] : 0
+  }
+
+  /** The balance of the same account that is older; 0: there is none. */
+  nextOf(slot: number): number {
+    return this.nexts[slot]
   }
 
   accountOf(slot: number): number {
@@ -139,6 +156,7 @@ export class Ledger {
     const capacity = (this.data.length >> SHIFT) * 2
     this.data = grownInts(this.data, capacity << SHIFT)
     this.money = grownFloats(this.money, capacity * 2)
+    this.nexts = grownInts(this.nexts, capacity)
     this.heads = new Int32Array(capacity)
     this.mask = capacity - 1
     for (let slot = 1; slot <= this.count; slot++) {

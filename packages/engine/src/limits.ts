@@ -28,6 +28,11 @@ export class AccountLimits {
     return record
   }
 
+  /** The next record of the same account; 0: there is none. The first is `Accounts.limitsOf`. */
+  nextOf(record: number): number {
+    return this.data[(record << LIMIT_SHIFT) + CHAIN]
+  }
+
   /** The record of an account's key, made if it is not there. */
   ensure(account: number, apiKey: number): number {
     const found = this.find(account, apiKey)

@@ -6,6 +6,7 @@ import { SAFE_MAX, shareCeil } from './exact.ts'
 import type { Incoming } from './incoming.ts'
 import type { Instrument } from './instruments.ts'
 import { LEVEL_LAYOUT, ORDER_LAYOUT } from './layouts.ts'
+import { boundedPrice } from './risk/volatility.ts'
 import type { ShardState } from './state.ts'
 
 const { LEVEL_SHIFT, HEAD } = LEVEL_LAYOUT
@@ -35,8 +36,33 @@ export function lookAhead(
   budget: number,
   fee_ppm: number,
 ): LookAhead {
+  // What a limit order could fill at once ends where the volatility bands do; a market order is looked ahead for what it may cost.
+  const limit = incoming.price === 0 ? 0 : boundedPrice(state, instrument, incoming.side, incoming.price)
+  return walk(state, instrument, incoming, quantityMax, budget, fee_ppm, limit)
+}
+
+/** How much a market order would fill before it comes to a volatility band, `quantityMax` at most. */
+export function lotsWithinBands(
+  state: ShardState,
+  instrument: Instrument,
+  incoming: Incoming,
+  quantityMax: number,
+): number {
+  const limit = boundedPrice(state, instrument, incoming.side, 0)
+  return walk(state, instrument, incoming, quantityMax, SAFE_MAX, 0, limit).quantity
+}
+
+function walk(
+  state: ShardState,
+  instrument: Instrument,
+  incoming: Incoming,
+  quantityMax: number,
+  budget: number,
+  fee_ppm: number,
+  limit: number,
+): LookAhead {
   const makers = instrument.book.sideAt(1 - incoming.side)
-  const limitKey = incoming.price === 0 ? 0 : incoming.price ^ makers.mirror
+  const limitKey = limit === 0 ? 0 : limit ^ makers.mirror
   result.quantity = 0
   result.notional = 0
   result.limited = false

@@ -4,20 +4,27 @@ import { DoneReason, SelfTradePrevention, Side } from '@wintrades/domain'
 import { GOES_ON, type Incoming } from './incoming.ts'
 import type { Instrument } from './instruments.ts'
 import { cancelOrder, reduceOrder, releaseHold } from './open-orders.ts'
+import { legTraded } from './order-lists.ts'
+import { boundedPrice, interruptIfBeyond } from './risk/volatility.ts'
 import { settleFills } from './settlement.ts'
 import type { ShardState } from './state.ts'
 
 /**
  * Fills the incoming order as far as its price and quantity reach. Afterwards `leaves` is what is left, and `doneReason` is set
- * if self-trade prevention has ended it.
+ * if self-trade prevention has ended it. Where the volatility bands stop it, the instrument has gone into an auction.
  */
 export function matchIncoming(state: ShardState, instrument: Instrument, incoming: Incoming): void {
   const owner = incoming.selfTradePrevention === SelfTradePrevention.none ? 0 : incoming.position
   const { book } = instrument
+  const limit = boundedPrice(state, instrument, incoming.side, incoming.price)
   while (incoming.leaves > incoming.reserved && incoming.doneReason === GOES_ON) {
-    book.match(incoming.side, incoming.price, incoming.leaves - incoming.reserved, owner)
+    book.match(incoming.side, limit, incoming.leaves - incoming.reserved, owner)
     settleFills(state, instrument, incoming)
-    if (book.ownOrder === 0) return
+    if (book.ownOrder === 0) {
+      const isStopped = limit !== incoming.price && incoming.leaves > incoming.reserved
+      if (isStopped) interruptIfBeyond(state, instrument, incoming)
+      return
+    }
     preventSelfTrade(state, instrument, incoming, book.ownOrder)
   }
 }
@@ -45,6 +52,7 @@ function decrementBoth(state: ShardState, instrument: Instrument, incoming: Inco
   const by = Math.min(ownLeaves, incoming.leaves)
   if (by === ownLeaves) cancelOrder(state, own, DoneReason.self_trade_prevention)
   else {
+    legTraded(state, instrument, own)
     reduceOrder(state, instrument, own, by)
     const quantity = state.orders.cumQtyOf(own) + ownLeaves - by
     state.events.reduced(incoming.account, instrument.id, state.orderIdAt(own), by, quantity, ownLeaves - by)

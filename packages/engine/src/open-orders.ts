@@ -1,13 +1,15 @@
-// The open orders of a shard as a whole: an order is in one book (or waits for its trigger), in its account's list, maybe in
-// its connection's list, and has funds held. Everything that opens, cuts or ends an open order goes through here, so that the
-// places never disagree.
+// The open orders of a shard as a whole: an order is in one book (or waits for its trigger or its list), in its account's list, maybe
+// in its connection's list and among those that expire, and has funds held. Everything that opens, cuts or ends an open order goes
+// through here, so that the places never disagree.
 
-import { OrderFlag, Side } from '@wintrades/domain'
+import { DoneReason, LIMITS, OrderFlag, Side } from '@wintrades/domain'
 import type { Incoming } from './incoming.ts'
 import type { Instrument } from './instruments.ts'
-import { LIMIT_LAYOUT, ORDER_LAYOUT, POSITION_LAYOUT } from './layouts.ts'
+import { LIMIT_LAYOUT, ORDER_LAYOUT, PLACE, POSITION_LAYOUT, ROLE } from './layouts.ts'
+import { entryEnded, partList } from './order-lists.ts'
 import { packBits, sideOf } from './order-store.ts'
 import type { ShardState } from './state.ts'
+import type { Triggers } from './triggers.ts'
 
 const { LIMIT_SHIFT, KEY_OPEN_COUNT } = LIMIT_LAYOUT
 const {
@@ -27,16 +29,64 @@ const {
   TRAILING_OFFSET,
   EXPIRY_PLACE,
   LINK,
+  ROLE: ROLE_OF,
+  PLACE: PLACE_OF,
+  TRIGGER_PRICE,
+  ENTRY,
   WIDE_SHIFT,
   CUM_QUOTE,
   ACCEPTED_AT,
   UPDATED_AT,
   EXPIRE_TIME,
+  WAITING,
+  ICEBERG,
 } = ORDER_LAYOUT
 const { POSITION_SHIFT, POSITION_INSTRUMENT, BASE_BALANCE, QUOTE_BALANCE, OPEN_BUY, OPEN_SELL } = POSITION_LAYOUT
+/** Orders that hold no funds yet and are not live. */
+const NOT_LIVE = ROLE.pending | ROLE.exit
 
 /** Gives what is left of the incoming order (whose funds are held) a slot and rests it in the book. Returns the slot. */
 export function openOrder(state: ShardState, instrument: Instrument, incoming: Incoming, origin: number): number {
+  const slot = storeOrder(state, incoming, origin)
+  rest(state, instrument, slot, incoming.side, incoming.price)
+  return slot
+}
+
+/** Gives an order that waits a slot, in no queue yet. `role`: pending, or 0. Returns the slot. */
+export function openWaiting(
+  state: ShardState,
+  instrument: Instrument,
+  incoming: Incoming,
+  origin: number,
+  role: number,
+): number {
+  const slot = storeOrder(state, incoming, origin)
+  const w = slot << WARM_SHIFT
+  const { hot, warm } = state.orders
+  hot[(slot << HOT_SHIFT) + BITS] |= WAITING
+  warm[w + ROLE_OF] = role
+  warm[w + PLACE_OF] = PLACE.none
+  warm[w + TRIGGER_PRICE] = 0
+  warm[w + ENTRY] = 0
+  if (role === 0) {
+    countOpen(state, slot, incoming.leaves)
+    return slot
+  }
+  triggersOf(instrument).idle(slot)
+  state.expiries.remove(slot)
+  state.expiries.add(slot, pendingUntil(state, slot))
+  return slot
+}
+
+/** When a pending order ends unless it is named. */
+export function pendingUntil(state: ShardState, slot: number): number {
+  const { wide } = state.orders
+  const f = slot << WIDE_SHIFT
+  const deadline = wide[f + ACCEPTED_AT] + LIMITS.pending_order_us
+  return wide[f + EXPIRE_TIME] === 0 ? deadline : Math.min(deadline, wide[f + EXPIRE_TIME])
+}
+
+function storeOrder(state: ShardState, incoming: Incoming, origin: number): number {
   const { orders } = state
   const slot = orders.allocate(state.number)
   const h = slot << HOT_SHIFT
@@ -52,31 +102,57 @@ export function openOrder(state: ShardState, instrument: Instrument, incoming: I
   warm[w + PRICE] = incoming.price
   warm[w + QUANTITY] = incoming.quantity
   warm[w + HIDDEN] = 0
-  warm[w + DISPLAY] = 0
+  warm[w + DISPLAY] = incoming.displayQuantity
   warm[w + ORIGIN] = 0
   warm[w + SESSION] = incoming.session
   warm[w + API_KEY] = incoming.apiKey
-  warm[w + STOP_PRICE] = 0
-  warm[w + TRAILING_OFFSET] = 0
+  warm[w + STOP_PRICE] = incoming.stopPrice
+  warm[w + TRAILING_OFFSET] = incoming.trailingOffset
   warm[w + EXPIRY_PLACE] = 0
   warm[w + LINK] = 0
+  warm[w + ROLE_OF] = 0
   wide[f + CUM_QUOTE] = incoming.cumQuote
   wide[f + ACCEPTED_AT] = state.timestamp
   wide[f + UPDATED_AT] = state.timestamp
-  wide[f + EXPIRE_TIME] = 0
+  wide[f + EXPIRE_TIME] = incoming.expireTime
   orders.copyText(slot, state.view, incoming.textAt, incoming.textLength)
   state.accounts.link(incoming.account, slot)
   if ((incoming.flags & OrderFlag.cancel_on_disconnect) !== 0) state.origins.link(origin, slot)
   countKey(state, incoming.account, incoming.apiKey, 1)
-  rest(state, instrument, slot, incoming.side, incoming.price)
+  if (incoming.expireTime !== 0) state.expiries.add(slot, incoming.expireTime)
   return slot
 }
 
-/** Puts an order that has a slot (back) into its book, at the end of the queue of its price. */
+/** The instrument's waiting orders, which it has once it had one. */
+export function triggersOf(instrument: Instrument): Triggers {
+  instrument.triggers ??= instrument.makeTriggers()
+  return instrument.triggers
+}
+
+/** Adds to what the order's position may still buy or sell by its open orders. */
+export function countOpen(state: ShardState, slot: number, quantity: number): void {
+  const h = slot << HOT_SHIFT
+  const position = state.orders.hot[h + OWNER] << POSITION_SHIFT
+  const isBuy = sideOf(state.orders.hot[h + BITS]) === Side.buy
+  state.positions.values[position + (isBuy ? OPEN_BUY : OPEN_SELL)] += quantity
+}
+
+/** Puts an order that has a slot (back) into its book, at the end of the queue of its price; an iceberg hides what it does not display. */
 export function rest(state: ShardState, instrument: Instrument, slot: number, side: Side, price: number): void {
   const position = state.orders.hot[(slot << HOT_SHIFT) + OWNER] << POSITION_SHIFT
   state.positions.values[position + (side === Side.buy ? OPEN_BUY : OPEN_SELL)] += state.orders.leavesOf(slot)
+  if (state.orders.warm[(slot << WARM_SHIFT) + DISPLAY] !== 0) hide(state, slot)
   instrument.book.add(slot, side, price)
+}
+
+function hide(state: ShardState, slot: number): void {
+  const { hot, warm } = state.orders
+  const h = slot << HOT_SHIFT
+  const w = slot << WARM_SHIFT
+  const leaves = state.orders.leavesOf(slot)
+  hot[h + LEAVES] = Math.min(warm[w + DISPLAY], leaves)
+  warm[w + HIDDEN] = leaves - hot[h + LEAVES]
+  hot[h + BITS] |= ICEBERG
 }
 
 /** Takes an order out of its book; its funds stay held and its slot stays. */
@@ -88,29 +164,55 @@ export function unrest(state: ShardState, instrument: Instrument, slot: number):
   instrument.book.remove(slot)
 }
 
-/** Ends an open order: out of its book, its funds released, its end told. */
+export function instrumentOf(state: ShardState, slot: number): Instrument {
+  const position = state.orders.hot[(slot << HOT_SHIFT) + OWNER]
+  const id = state.positions.data[(position << POSITION_SHIFT) + POSITION_INSTRUMENT]
+  return state.instruments[id] as Instrument
+}
+
+/** Ends an open order: out of where it is, its funds released, its end told; then what its end means for the others of its list. */
 export function cancelOrder(state: ShardState, slot: number, reason: number): void {
   const { orders } = state
   const h = slot << HOT_SHIFT
-  const position = orders.hot[h + OWNER] << POSITION_SHIFT
-  const instrument = state.instruments[state.positions.data[position + POSITION_INSTRUMENT]] as Instrument
+  const instrument = instrumentOf(state, slot)
   const side = sideOf(orders.hot[h + BITS])
   const price = orders.warm[(slot << WARM_SHIFT) + PRICE]
+  const role = orders.warm[(slot << WARM_SHIFT) + ROLE_OF]
   const leaves = orders.leavesOf(slot)
-  unrest(state, instrument, slot)
-  releaseHold(state, instrument, orders.hot[h + OWNER], side, price, leaves, 0)
+  const other = role === 0 ? 0 : partList(state, instrument, slot)
+  if ((orders.hot[h + BITS] & WAITING) === 0) unrest(state, instrument, slot)
+  else {
+    triggersOf(instrument).remove(slot)
+    if ((role & NOT_LIVE) === 0) countOpen(state, slot, -leaves)
+  }
+  if ((role & NOT_LIVE) === 0) releaseHold(state, instrument, orders.hot[h + OWNER], side, price, leaves, 0)
+  tellDone(state, instrument, slot, reason)
+  closeOrder(state, slot)
+  if (other !== 0) endOther(state, instrument, other, DoneReason.linked_order)
+}
+
+/** Ends an order of a list that holds nothing of its own (any more). */
+export function endOther(state: ShardState, instrument: Instrument, slot: number, reason: number): void {
+  if ((state.orders.hot[(slot << HOT_SHIFT) + BITS] & WAITING) === 0) instrument.book.remove(slot)
+  else triggersOf(instrument).remove(slot)
+  tellDone(state, instrument, slot, reason)
+  closeOrder(state, slot)
+}
+
+export function tellDone(state: ShardState, instrument: Instrument, slot: number, reason: number): void {
+  const { orders } = state
+  const h = slot << HOT_SHIFT
   state.events.done(
-    state.positions.data[position],
+    state.positions.accountOf(orders.hot[h + OWNER]),
     instrument.id,
     state.orderIdAt(slot),
     reason,
-    leaves,
+    orders.leavesOf(slot),
     orders.cumQtyOf(slot),
     orders.wide[(slot << WIDE_SHIFT) + CUM_QUOTE],
-    side,
-    price,
+    sideOf(orders.hot[h + BITS]),
+    orders.warm[(slot << WARM_SHIFT) + PRICE],
   )
-  closeOrder(state, slot)
 }
 
 /** Lowers what is left of an open order in place; hidden quantity goes first. It keeps its priority. */
@@ -121,13 +223,14 @@ export function reduceOrder(state: ShardState, instrument: Instrument, slot: num
   const side = sideOf(hot[h + BITS])
   const leaves = state.orders.leavesOf(slot)
   releaseHold(state, instrument, hot[h + OWNER], side, warm[w + PRICE], leaves, leaves - by)
-  const position = hot[h + OWNER] << POSITION_SHIFT
-  state.positions.values[position + (side === Side.buy ? OPEN_BUY : OPEN_SELL)] -= by
+  countOpen(state, slot, -by)
   const fromHidden = Math.min(by, warm[w + HIDDEN])
   warm[w + HIDDEN] -= fromHidden
   warm[w + QUANTITY] -= by
   wide[(slot << WIDE_SHIFT) + UPDATED_AT] = state.timestamp
-  if (by > fromHidden) instrument.book.reduce(slot, by - fromHidden)
+  if (by === fromHidden) return
+  if ((hot[h + BITS] & WAITING) !== 0) triggersOf(instrument).reduce(slot, by - fromHidden)
+  else instrument.book.reduce(slot, by - fromHidden)
 }
 
 /** Releases the difference between what `leaves` and what `leavesAfter` of an order must hold. */
@@ -150,18 +253,40 @@ export function releaseHold(
   }
 }
 
-/** Takes an order that is in no book any more out of every list, and gives its slot back. */
+/** The balance in which an order holds its funds. */
+export function heldBalance(state: ShardState, slot: number): number {
+  const h = slot << HOT_SHIFT
+  const position = state.orders.hot[h + OWNER] << POSITION_SHIFT
+  const isBuy = sideOf(state.orders.hot[h + BITS]) === Side.buy
+  return state.positions.data[position + (isBuy ? QUOTE_BALANCE : BASE_BALANCE)]
+}
+
+/** What the whole quantity of a live order must hold; a purchase at whatever price holds nothing. */
+export function wholeHold(state: ShardState, instrument: Instrument, slot: number): number {
+  const { hot, warm } = state.orders
+  const w = slot << WARM_SHIFT
+  if (sideOf(hot[(slot << HOT_SHIFT) + BITS]) === Side.sell) return warm[w + QUANTITY] * instrument.baseUnitsPerLot
+  return instrument.buyHold(warm[w + PRICE], warm[w + QUANTITY])
+}
+
+/** Takes an order that is in no book and no queue any more out of every list, and gives its slot back. */
 export function closeOrder(state: ShardState, slot: number): void {
+  const { warm } = state.orders
+  const w = slot << WARM_SHIFT
   const position = state.orders.hot[(slot << HOT_SHIFT) + OWNER]
   const account = state.positions.accountOf(position)
+  if ((warm[w + ROLE_OF] & ROLE.entry) !== 0) {
+    entryEnded(state, instrumentOf(state, slot), warm[w + LINK], state.orders.cumQtyOf(slot))
+  }
+  if (warm[w + EXPIRY_PLACE] !== 0) state.expiries.remove(slot)
   state.accounts.unlink(account, slot)
   state.origins.unlink(slot)
-  countKey(state, account, state.orders.warm[(slot << WARM_SHIFT) + API_KEY], -1)
+  countKey(state, account, warm[w + API_KEY], -1)
   state.orders.release(slot)
 }
 
 function countKey(state: ShardState, account: number, apiKey: number, change: number): void {
   if (apiKey === 0) return
-  const record = state.limits.find(account, apiKey)
+  const record = state.limits.find(account, apiKey >>> 0)
   if (record !== 0) state.limits.data[(record << LIMIT_SHIFT) + KEY_OPEN_COUNT] += change
 }

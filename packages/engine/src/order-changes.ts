@@ -17,35 +17,33 @@ import {
   Side,
   shardOfOrder,
 } from '@wintrades/domain'
-import { GOES_ON } from './incoming.ts'
 import type { Instrument } from './instruments.ts'
-import { ORDER_LAYOUT, POSITION_LAYOUT } from './layouts.ts'
-import { matchIncoming } from './matching.ts'
-import { cancelOrder, closeOrder, reduceOrder, releaseHold, rest, unrest } from './open-orders.ts'
-import { writeDone } from './order-entry.ts'
-import { flagsOf, orderTypeOf, selfTradeOf, sideOf, timeInForceOf } from './order-store.ts'
-import { checkBlocked, checkLimits, checkNotional, checkPhase, checkPrice, checkQuantity } from './risk.ts'
+import { ORDER_LAYOUT, POSITION_LAYOUT, ROLE } from './layouts.ts'
+import { cancelOrder, heldBalance, instrumentOf, reduceOrder, unrest } from './open-orders.ts'
+import { checkDisplay } from './order-entry.ts'
+import { flagsOf, sideOf } from './order-store.ts'
+import { loadOrder, reenter } from './reentry.ts'
+import { checkRate } from './risk/pace.ts'
+import { checkBlocked, checkLimits, checkNotional, checkPrice, checkQuantity } from './risk.ts'
+import { checkSession } from './sessions.ts'
 import type { ShardState } from './state.ts'
 
 const {
   HOT_SHIFT,
-  LEAVES,
   OWNER,
   BITS,
   WARM_SHIFT,
   PRICE,
   QUANTITY,
-  HIDDEN,
+  DISPLAY,
   ACCOUNT_NEXT,
   ORIGIN_NEXT,
   SESSION,
-  API_KEY,
-  WIDE_SHIFT,
-  CUM_QUOTE,
-  UPDATED_AT,
-  ICEBERG,
+  LINK,
+  ROLE: ROLE_OF,
+  WAITING,
 } = ORDER_LAYOUT
-const { POSITION_SHIFT, POSITION_INSTRUMENT, BASE_BALANCE, QUOTE_BALANCE } = POSITION_LAYOUT
+const { POSITION_SHIFT, POSITION_INSTRUMENT } = POSITION_LAYOUT
 
 export function cancel(state: ShardState): void {
   const { view, at, account, events, commandType } = state
@@ -85,12 +83,6 @@ function find(state: ShardState, order: number, textAt: number, textLength: numb
   return 0
 }
 
-function instrumentOf(state: ShardState, slot: number): Instrument {
-  const position = state.orders.hot[(slot << HOT_SHIFT) + OWNER]
-  const id = state.positions.data[(position << POSITION_SHIFT) + POSITION_INSTRUMENT]
-  return state.instruments[id] as Instrument
-}
-
 // ---- replace ----
 
 /** A price or quantity of 0 stays as it is. */
@@ -128,16 +120,23 @@ function checkReplace(
   quantity: number,
 ): number {
   const { orders, incoming } = state
+  const w = slot << WARM_SHIFT
   const cumQty = orders.cumQtyOf(slot)
+  // An order that waits, or belongs to a pair, is replaced by cancelling it; an entry keeps its quantity for its exits.
+  const role = orders.warm[w + ROLE_OF]
+  const isWaiting = (orders.hot[(slot << HOT_SHIFT) + BITS] & WAITING) !== 0
+  if (isWaiting || (role !== 0 && (role !== ROLE.entry || quantity !== orders.warm[w + QUANTITY]))) {
+    return state.refuse(RejectCode.replace_not_supported)
+  }
   if (quantity <= cumQty) return state.refuse(RejectCode.replace_below_filled, cumQty, quantity)
   const bits = orders.hot[(slot << HOT_SHIFT) + BITS]
-  const oldPrice = orders.warm[(slot << WARM_SHIFT) + PRICE]
-  const onlyLess = price === oldPrice && quantity <= orders.warm[(slot << WARM_SHIFT) + QUANTITY]
+  const onlyLess = price === orders.warm[w + PRICE] && quantity <= orders.warm[w + QUANTITY]
   let code =
     checkBlocked(state, instrument, state.account) ||
-    checkPhase(state, instrument) ||
+    checkSession(state, instrument) ||
     checkPrice(state, instrument, price) ||
-    checkQuantity(state, instrument, quantity)
+    checkQuantity(state, instrument, quantity) ||
+    checkDisplay(state, orders.warm[w + DISPLAY], quantity)
   if (code !== 0) return code
   const leaves = quantity - cumQty
   const notional = instrument.notional(price, leaves)
@@ -145,6 +144,8 @@ function checkReplace(
   if (code !== 0 || onlyLess) return code
   load(state, slot, price, quantity)
   const more = Math.max(0, leaves - orders.leavesOf(slot))
+  code = checkRate(state, incoming.account, incoming.apiKey)
+  if (code !== 0) return code
   code = checkLimits(state, instrument, incoming, more, notional, false)
   if (code !== 0) return code
   const side = sideOf(bits)
@@ -170,37 +171,6 @@ function holdChange(state: ShardState, instrument: Instrument, slot: number, pri
   return instrument.buyHold(price, leaves) - instrument.buyHold(oldPrice, orders.leavesOf(slot))
 }
 
-function heldBalance(state: ShardState, slot: number): number {
-  const h = slot << HOT_SHIFT
-  const position = state.orders.hot[h + OWNER] << POSITION_SHIFT
-  const isBuy = sideOf(state.orders.hot[h + BITS]) === Side.buy
-  return state.positions.data[position + (isBuy ? QUOTE_BALANCE : BASE_BALANCE)]
-}
-
-/** Makes an open order the incoming one, at a new price and quantity. */
-function load(state: ShardState, slot: number, price: number, quantity: number): void {
-  const { incoming, orders } = state
-  const h = slot << HOT_SHIFT
-  const w = slot << WARM_SHIFT
-  const bits = orders.hot[h + BITS]
-  incoming.orderId = state.orderIdAt(slot)
-  incoming.account = state.account
-  incoming.position = orders.hot[h + OWNER]
-  incoming.side = sideOf(bits)
-  incoming.orderType = orderTypeOf(bits)
-  incoming.timeInForce = timeInForceOf(bits)
-  incoming.selfTradePrevention = selfTradeOf(bits)
-  incoming.flags = flagsOf(bits)
-  incoming.apiKey = orders.warm[w + API_KEY]
-  incoming.price = price
-  incoming.quantity = quantity
-  incoming.leaves = quantity - orders.cumQtyOf(slot)
-  incoming.cumQuote = orders.wide[(slot << WIDE_SHIFT) + CUM_QUOTE]
-  incoming.reserved = 0
-  incoming.feeLeft = 0
-  incoming.doneReason = GOES_ON
-}
-
 /** The order leaves its place and comes in again at the new price and quantity: it may trade at once. */
 function moveOrder(state: ShardState, instrument: Instrument, slot: number, price: number, quantity: number): void {
   const { incoming, orders, events } = state
@@ -211,31 +181,16 @@ function moveOrder(state: ShardState, instrument: Instrument, slot: number, pric
   load(state, slot, price, quantity)
   incoming.held = incoming.side === Side.buy ? instrument.buyHold(price, leaves) : 0
   events.replaced(incoming.account, instrument.id, incoming.orderId, price, quantity, leaves, false)
-  matchIncoming(state, instrument, incoming)
-  if (incoming.leaves > 0 && incoming.doneReason === GOES_ON) {
-    store(state, slot)
-    rest(state, instrument, slot, incoming.side, price)
-    return
-  }
-  if (incoming.leaves > 0) {
-    releaseHold(state, instrument, incoming.position, incoming.side, price, incoming.leaves, 0)
-  }
-  writeDone(state, instrument, incoming, incoming.leaves > 0 ? incoming.doneReason : DoneReason.filled)
-  closeOrder(state, slot)
+  reenter(state, instrument, slot)
 }
 
-/** Writes the incoming order back into its slot. */
-function store(state: ShardState, slot: number): void {
+/** Makes an open order the incoming one, at a new price and quantity. */
+function load(state: ShardState, slot: number, price: number, quantity: number): void {
   const { incoming, orders } = state
-  const h = slot << HOT_SHIFT
-  const w = slot << WARM_SHIFT
-  orders.hot[h + LEAVES] = incoming.leaves
-  orders.hot[h + BITS] &= ~ICEBERG
-  orders.warm[w + HIDDEN] = 0
-  orders.warm[w + PRICE] = incoming.price
-  orders.warm[w + QUANTITY] = incoming.quantity
-  orders.wide[(slot << WIDE_SHIFT) + CUM_QUOTE] = incoming.cumQuote
-  orders.wide[(slot << WIDE_SHIFT) + UPDATED_AT] = state.timestamp
+  loadOrder(state, slot)
+  incoming.price = price
+  incoming.quantity = quantity
+  incoming.leaves = quantity - orders.cumQtyOf(slot)
 }
 
 // ---- many at once ----
@@ -264,7 +219,7 @@ export function cancelOfAccount(
   let count = 0
   let slot = state.accounts.firstOrder(account)
   while (slot !== 0) {
-    const next = orders.warm[(slot << WARM_SHIFT) + ACCOUNT_NEXT]
+    const next = nextKept(state, slot, ACCOUNT_NEXT)
     const h = slot << HOT_SHIFT
     const of = positions.data[(orders.hot[h + OWNER] << POSITION_SHIFT) + POSITION_INSTRUMENT]
     if ((instrument === 0 || instrument === of) && (side === BOTH_SIDES || side === sideOf(orders.hot[h + BITS]))) {
@@ -276,6 +231,19 @@ export function cancelOfAccount(
   return count
 }
 
+/** The order after `slot` in a list of orders that is still open when `slot` is cancelled: it does not end with it. */
+function nextKept(state: ShardState, slot: number, linkField: number): number {
+  const { orders } = state
+  const { warm } = orders
+  let next = warm[(slot << WARM_SHIFT) + linkField]
+  const role = warm[(slot << WARM_SHIFT) + ROLE_OF]
+  if (role === 0 || (role === ROLE.entry && orders.cumQtyOf(slot) > 0)) return next
+  const one = warm[(slot << WARM_SHIFT) + LINK]
+  const two = role === ROLE.entry ? warm[(one << WARM_SHIFT) + LINK] : one
+  while (next !== 0 && (next === one || next === two)) next = warm[(next << WARM_SHIFT) + linkField]
+  return next
+}
+
 export function cancelSession(state: ShardState): void {
   const { view, at, orders } = state
   const origin = view.getUint32(at + CANCEL_SESSION.targetOrigin, true)
@@ -283,7 +251,7 @@ export function cancelSession(state: ShardState): void {
   let count = 0
   let slot = state.origins.firstOrder(origin)
   while (slot !== 0) {
-    const next = orders.warm[(slot << WARM_SHIFT) + ORIGIN_NEXT]
+    const next = nextKept(state, slot, ORIGIN_NEXT)
     if (session === 0 || orders.warm[(slot << WARM_SHIFT) + SESSION] === session) {
       cancelOrder(state, slot, DoneReason.disconnect)
       count++

@@ -14,6 +14,7 @@ const {
   BASE_BALANCE,
   QUOTE_BALANCE,
   POSITION_QUANTITY,
+  POSITION_NEXT,
   COST,
   REALISED,
 } = POSITION_LAYOUT
@@ -25,6 +26,8 @@ export class Positions {
   data: Int32Array
   values: Float64Array
   count = 0
+  /** The youngest position of each account. */
+  private firsts = new Int32Array(256)
   private heads: Int32Array
   private mask: number
   private touched = new Int32Array(64)
@@ -60,7 +63,15 @@ export class Positions {
     this.data[at + QUOTE_BALANCE] = quoteBalance
     this.data[at + CHAIN] = this.heads[bucket]
     this.heads[bucket] = slot
+    while (account >= this.firsts.length) this.firsts = grownInts(this.firsts, this.firsts.length * 2)
+    this.data[at + POSITION_NEXT] = this.firsts[account]
+    this.firsts[account] = slot
     return slot
+  }
+
+  /** An account's youngest position; 0: it has none. The older ones follow by `POSITION_NEXT`. */
+  firstOf(account: number): number {
+    return account < this.firsts.length ? this.firsts[account] : 0
   }
 
   accountOf(slot: number): number {

@@ -1,15 +1,28 @@
 // Pre-trade risk: the rules an order must pass before it may hold funds and meet the market. Each returns the code of the rule
-// that refuses, with its limit and the value that broke it noted in the state; 0: it passes. Nothing here changes anything.
+// that refuses, with its limit and the value that broke it noted in the state; 0: it passes. Nothing here changes anything but
+// the highest result of an account with a drawdown limit. Each rule with its formula stands in docs/risk.md.
 
-import { LIMITS, Phase, RejectCode, Side } from '@wintrades/domain'
-
+import { CommandType, LIMITS, RejectCode, Side } from '@wintrades/domain'
+import { shareFloorClamped } from './exact.ts'
 import type { Incoming } from './incoming.ts'
 import type { Instrument } from './instruments.ts'
 import { ACCOUNT_LAYOUT, LIMIT_LAYOUT, POSITION_LAYOUT } from './layouts.ts'
-import type { ShardState } from './state.ts'
+import { addsNoExposure, equityOf, reducibleLots, stressCost } from './risk/exposure.ts'
+import { accountDayLoss, raisePeak } from './risk/results.ts'
+import { type ShardState, VERSION_RISK } from './state.ts'
 
 const { BLOCKED } = ACCOUNT_LAYOUT
-const { LIMIT_SHIFT, OPEN_ORDERS_MAX, POSITION_VALUE_MAX, ORDER_NOTIONAL_MAX, KEY_OPEN_COUNT } = LIMIT_LAYOUT
+const {
+  LIMIT_SHIFT,
+  OPEN_ORDERS_MAX,
+  RISK_LIMIT_PPM,
+  POSITION_VALUE_MAX,
+  ORDER_NOTIONAL_MAX,
+  DAILY_LOSS_MAX,
+  DRAWDOWN_MAX,
+  KEY_OPEN_COUNT,
+  PRICE_BAND_PPM,
+} = LIMIT_LAYOUT
 const { POSITION_SHIFT, POSITION_QUANTITY, OPEN_BUY, OPEN_SELL } = POSITION_LAYOUT
 
 /** Kill switches of the shard, the instrument and the account. */
@@ -18,12 +31,6 @@ export function checkBlocked(state: ShardState, instrument: Instrument, account:
   if (instrument.blocked) return state.refuse(RejectCode.instrument_blocked)
   if ((state.accounts.flags(account) & BLOCKED) !== 0) return state.refuse(RejectCode.account_blocked)
   return 0
-}
-
-export function checkPhase(state: ShardState, instrument: Instrument): number {
-  if (instrument.phase === Phase.continuous) return 0
-  if (instrument.phase === Phase.halted) return state.refuse(RejectCode.market_halted)
-  return state.refuse(RejectCode.market_closed)
 }
 
 export function checkPrice(state: ShardState, instrument: Instrument, price: number): number {
@@ -49,7 +56,10 @@ export function checkNotional(state: ShardState, instrument: Instrument, notiona
   return 0
 }
 
-/** The account's limits, then those of the API key that sent the order. */
+/**
+ * The price band of the instrument, the account's limits, then those of the API key that sent the order. `quantity` is by how much the
+ * order adds to what is on order, `notional` what it is worth.
+ */
 export function checkLimits(
   state: ShardState,
   instrument: Instrument,
@@ -62,6 +72,10 @@ export function checkLimits(
   const open = state.accounts.openCount(account)
   if (opensOrder && open >= LIMITS.open_orders_per_account_max) {
     return state.refuse(RejectCode.open_orders_limit, LIMITS.open_orders_per_account_max, open + 1)
+  }
+  if (instrument.definition.priceBand_ppm !== 0) {
+    const code = checkBand(state, instrument, incoming, instrument.definition.priceBand_ppm)
+    if (code !== 0) return code
   }
   if (state.accounts.limitsOf(account) === 0) return 0
   const own = state.limits.find(account, 0)
@@ -97,9 +111,58 @@ function checkRecord(
     return state.refuse(RejectCode.open_orders_limit, openMax, open + 1)
   }
   const valueMax = data[at + POSITION_VALUE_MAX]
-  if (valueMax === 0) return 0
-  const value = positionValue(state, instrument, incoming, quantity)
-  return value > valueMax ? state.refuse(RejectCode.position_limit, valueMax, value) : 0
+  if (valueMax !== 0) {
+    const value = positionValue(state, instrument, incoming, quantity)
+    if (value > valueMax) return state.refuse(RejectCode.position_limit, valueMax, value)
+  }
+  return state.version < VERSION_RISK ? 0 : checkResults(state, instrument, incoming, at, quantity)
+}
+
+/** The rules that look at what the account owns, has lost and could lose, and its own price band. */
+function checkResults(
+  state: ShardState,
+  instrument: Instrument,
+  incoming: Incoming,
+  at: number,
+  quantity: number,
+): number {
+  const { data } = state.limits
+  const band_ppm = data[at + PRICE_BAND_PPM]
+  if (band_ppm !== 0) {
+    const code = checkBand(state, instrument, incoming, band_ppm)
+    if (code !== 0) return code
+  }
+  const lossMax = data[at + DAILY_LOSS_MAX]
+  const drawdownMax = data[at + DRAWDOWN_MAX]
+  if (lossMax !== 0 || drawdownMax !== 0) {
+    // Both are looked at for each order, so that the highest result is known however the order fares.
+    const fall = drawdownMax === 0 ? -1 : raisePeak(state, incoming.position)
+    const loss = lossMax === 0 ? -1 : accountDayLoss(state, incoming.position)
+    const isReducing = quantity <= reducibleLots(state, incoming.position, incoming.side)
+    if (!isReducing && lossMax !== 0 && loss >= lossMax) return state.refuse(RejectCode.daily_loss_limit, lossMax, loss)
+    if (!isReducing && drawdownMax !== 0 && fall >= drawdownMax) {
+      return state.refuse(RejectCode.drawdown_limit, drawdownMax, fall)
+    }
+  }
+  const riskLimit_ppm = data[at + RISK_LIMIT_PPM]
+  if (riskLimit_ppm === 0 || addsNoExposure(state, incoming, quantity)) return 0
+  const limit = shareFloorClamped(equityOf(state, incoming.account, instrument.quote), riskLimit_ppm)
+  const cost = stressCost(state, incoming, quantity)
+  return cost > limit ? state.refuse(RejectCode.risk_limit, limit, cost) : 0
+}
+
+/** A limit price stays within the band around the reference price; that of an order which waits, around its stop price. */
+function checkBand(state: ShardState, instrument: Instrument, incoming: Incoming, band_ppm: number): number {
+  const { price } = incoming
+  if (price === 0 || state.version < VERSION_RISK) return 0
+  // A replaced order does not wait any more.
+  const stopPrice = state.commandType === CommandType.new_order ? incoming.stopPrice : 0
+  const reference = stopPrice || instrument.referencePrice
+  if (reference === 0) return 0
+  const distance = shareFloorClamped(reference, band_ppm)
+  if (price > reference + distance) return state.refuse(RejectCode.price_band, reference + distance, price)
+  if (price < reference - distance) return state.refuse(RejectCode.price_band, reference - distance, price)
+  return 0
 }
 
 /**

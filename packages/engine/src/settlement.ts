@@ -8,26 +8,34 @@ import type { Incoming } from './incoming.ts'
 import type { Instrument } from './instruments.ts'
 import { FILL_LAYOUT, ORDER_LAYOUT, POSITION_LAYOUT } from './layouts.ts'
 import { closeOrder } from './open-orders.ts'
+import { legTraded } from './order-lists.ts'
+import { bookTrade } from './risk/results.ts'
 import type { ShardState } from './state.ts'
 
 const { FILL_SHIFT, FILL_MAKER, FILL_QUANTITY, FILL_PRICE, FILL_MAKER_LEAVES } = FILL_LAYOUT
-const { HOT_SHIFT, OWNER, WARM_SHIFT, QUANTITY, WIDE_SHIFT, CUM_QUOTE, UPDATED_AT } = ORDER_LAYOUT
+const { HOT_SHIFT, OWNER, WARM_SHIFT, QUANTITY, ROLE, WIDE_SHIFT, CUM_QUOTE, UPDATED_AT } = ORDER_LAYOUT
 const { POSITION_SHIFT, POSITION_ACCOUNT, BASE_BALANCE, QUOTE_BALANCE, OPEN_BUY, OPEN_SELL } = POSITION_LAYOUT
 
-/** Settles the fills of the last `match`, in their order, and empties the buffer. */
+/** Settles the fills of the last `match`, in their order, and empties the buffer. Each price that was traded at meets its triggers. */
 export function settleFills(state: ShardState, instrument: Instrument, incoming: Incoming): void {
-  const fills = state.fills
+  const { fills } = state
+  let tradedAt = 0
   for (let i = 0; i < fills.count; i++) {
     const f = i << FILL_SHIFT
+    const price = fills.data[f + FILL_PRICE]
     settleFill(
       state,
       instrument,
       incoming,
       fills.data[f + FILL_MAKER],
       fills.data[f + FILL_QUANTITY],
-      fills.data[f + FILL_PRICE],
+      price,
       fills.data[f + FILL_MAKER_LEAVES],
     )
+    if (instrument.triggers !== null && price !== tradedAt) {
+      if (instrument.triggers.traded(price)) state.noteReleased(instrument)
+      tradedAt = price
+    }
   }
   fills.count = 0
 }
@@ -51,20 +59,16 @@ function settleFill(
     takerFee = payAsTaker(state, instrument, incoming, notional, takerFee)
     deliver(state, instrument, makerPosition, quantity, notional - makerFee, true)
     receive(state, instrument, incoming.position, quantity)
-    state.positions.trade(incoming.position, quantity, notional)
-    state.positions.trade(makerPosition, -quantity, notional)
     state.positions.values[(makerPosition << POSITION_SHIFT) + OPEN_SELL] -= quantity
   } else {
     makerFee = payAsMaker(state, instrument, makerPosition, price, quantity, makerLeaves, notional, makerFee)
     deliver(state, instrument, incoming.position, quantity, notional - takerFee, incoming.price !== 0)
     receive(state, instrument, makerPosition, quantity)
-    state.positions.trade(incoming.position, -quantity, notional)
-    state.positions.trade(makerPosition, quantity, notional)
     state.positions.values[(makerPosition << POSITION_SHIFT) + OPEN_BUY] -= quantity
   }
   if (takerFee + makerFee !== 0) state.ledger.post(instrument.feeBalance, takerFee + makerFee, 0)
-  instrument.lastPrice = price
-  instrument.tradeNumber++
+  const bought = incoming.side === Side.buy ? quantity : -quantity
+  bookTrade(state, instrument, incoming.position, makerPosition, bought, notional, price, takerFee, makerFee)
   writeTrade(
     state,
     instrument,
@@ -181,6 +185,7 @@ function writeTrade(
   data[at + TRADE.makerLeavesQty] = makerLeaves
   data[at + TRADE.makerCumQuote] = makerCumQuote
   data[at + TRADE.notional] = notional
+  if (orders.warm[(maker << WARM_SHIFT) + ROLE] !== 0) legTraded(state, instrument, maker)
   if (makerLeaves > 0) return
   const makerSide = 1 - incoming.side
   events.done(makerAccount, instrument.id, makerId, DoneReason.filled, 0, makerCumQty, makerCumQuote, makerSide, price)

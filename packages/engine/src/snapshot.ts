@@ -15,12 +15,15 @@ import type {
 import { LIMITS } from '@wintrades/domain'
 import { addInstrument } from './definitions.ts'
 import type { Instrument } from './instruments.ts'
-import { LEVEL_LAYOUT, LIMIT_LAYOUT, ORDER_LAYOUT, POSITION_LAYOUT } from './layouts.ts'
-import { rest } from './open-orders.ts'
+import { LEVEL_LAYOUT, LIMIT_LAYOUT, ORDER_LAYOUT, PLACE, POSITION_LAYOUT, ROLE } from './layouts.ts'
+import { countOpen, pendingUntil, triggersOf } from './open-orders.ts'
+import { isCountedLeg } from './order-lists.ts'
 import { kindOf, sideOf } from './order-store.ts'
 import type { BookSide } from './price-levels.ts'
+import { readRisk, startRisk, writeRisk } from './risk/risk-snapshot.ts'
 import { SnapshotError, SnapshotReader, SnapshotWriter } from './snapshot-bytes.ts'
 import { ENGINE_VERSION, ShardState } from './state.ts'
+import type { Triggers } from './triggers.ts'
 
 const { LEVEL_SHIFT, HEAD } = LEVEL_LAYOUT
 const { LIMIT_SHIFT } = LIMIT_LAYOUT
@@ -38,6 +41,15 @@ const {
   ORIGIN,
   SESSION,
   API_KEY,
+  STOP_PRICE,
+  TRAILING_OFFSET,
+  EXPIRY_PLACE,
+  LINK,
+  ROLE: ROLE_OF,
+  PLACE: PLACE_OF,
+  TRIGGER_PRICE,
+  ENTRY,
+  WAITING,
   WIDE_SHIFT,
   CUM_QUOTE,
   ACCEPTED_AT,
@@ -48,7 +60,8 @@ const {
 const { POSITION_SHIFT, POSITION_ACCOUNT, POSITION_INSTRUMENT, POSITION_QUANTITY, COST, REALISED } = POSITION_LAYOUT
 
 const MAGIC = 0x31535457
-const FORMAT = 1
+/** Format 1 had neither orders that wait nor the numbers behind each order, nor what risk rules remember. */
+const FORMAT = 2
 const ORDER_BYTES = 4 * (12 + TEXT_WORDS) + 8 * 5
 const DEDUPLICATION_BYTES = 4 * 7 + 8
 
@@ -68,13 +81,16 @@ export function writeSnapshot(state: ShardState): Uint8Array {
   writeInstruments(state, out)
   writePositions(state, out)
   out.int(state.orders.count)
+  writeWaitingRecords(state, out)
   for (const id of state.instrumentIds) {
     const { book } = state.instruments[id] as Instrument
     writeSide(state, book.bids, out)
     writeSide(state, book.asks, out)
   }
+  writeWaiting(state, out)
   writeTransfers(state, out)
   writeDeduplication(state, out)
+  writeRisk(state, out)
   return out.finish()
 }
 
@@ -83,7 +99,7 @@ export function restoreState(bytes: Uint8Array): ShardState {
   const from = new SnapshotReader(bytes)
   if (from.int() !== MAGIC) throw new SnapshotError('not a snapshot')
   const format = from.int()
-  if (format !== FORMAT) throw new SnapshotError(`snapshot of format ${format}, this is ${FORMAT}`)
+  if (format < 1 || format > FORMAT) throw new SnapshotError(`snapshot of format ${format}, this is ${FORMAT}`)
   const shard = from.int()
   if (shard < 0 || shard >= LIMITS.shards_max) throw new SnapshotError(`shard ${shard}`)
   const state = new ShardState(shard as ShardIndex)
@@ -99,9 +115,11 @@ export function restoreState(bytes: Uint8Array): ShardState {
   readAccounts(state, from)
   readInstruments(state, from)
   readPositions(state, from)
-  readOrders(state, from)
+  readOrders(state, from, format)
   readTransfers(state, from)
   readDeduplication(state, from)
+  startRisk(state)
+  if (format > 1) readRisk(state, from)
   from.done()
   return state
 }
@@ -307,49 +325,183 @@ function writeOrder(state: ShardState, slot: number, out: SnapshotWriter): void 
   out.wide(wide[f + UPDATED_AT])
   out.wide(wide[f + EXPIRE_TIME])
   for (let i = 0; i < TEXT_WORDS; i++) out.int(text[slot * TEXT_WORDS + i])
+  out.int(warm[w + STOP_PRICE])
+  out.int(warm[w + TRAILING_OFFSET])
 }
 
-function readOrders(state: ShardState, from: SnapshotReader): void {
+function readOrders(state: ShardState, from: SnapshotReader, format: number): void {
   const count = from.count(ORDER_BYTES)
-  const { orders } = state
-  orders.reserve(count)
   const numbers = new Float64Array(count)
   /** Origins of the orders that have one; few. */
   const origins = new Map<number, number>()
-  for (let i = 0; i < count; i++) {
-    const number = from.wide()
-    const slot = orders.allocate(number)
-    numbers[i] = number
-    const h = slot << HOT_SHIFT
-    const w = slot << WARM_SHIFT
-    const f = slot << WIDE_SHIFT
-    const { hot, warm, wide, text } = orders
-    const account = from.int()
-    const instrument = state.instruments[from.int()]
-    const position = instrument === undefined ? 0 : state.positions.find(account, instrument.id)
-    if (instrument === undefined || position === 0)
-      throw new SnapshotError(`order of command ${number} has no position`)
-    hot[h + OWNER] = position
-    hot[h + LEAVES] = from.int()
-    orders.setKind(slot, from.int() & 0xffff)
-    warm[w + PRICE] = from.int()
-    warm[w + QUANTITY] = from.int()
-    warm[w + HIDDEN] = from.int()
-    warm[w + DISPLAY] = from.int()
-    const origin = from.int()
-    if (from.int() === 1) origins.set(number, origin >>> 0)
-    warm[w + ORIGIN] = 0
-    warm[w + SESSION] = from.int()
-    warm[w + API_KEY] = from.int()
-    wide[f + CUM_QUOTE] = from.wide()
-    wide[f + ACCEPTED_AT] = from.wide()
-    wide[f + UPDATED_AT] = from.wide()
-    wide[f + EXPIRE_TIME] = from.wide()
-    for (let t = 0; t < TEXT_WORDS; t++) text[slot * TEXT_WORDS + t] = from.int()
-    rest(state, instrument, slot, sideOf(hot[h + BITS]), warm[w + PRICE])
-  }
+  state.orders.reserve(count)
+  for (let i = 0; i < count; i++) numbers[i] = readOrder(state, from, format, origins)
+  if (format > 1) readWaiting(state, from)
   state.levels.endCommand()
+  state.triggerLevels.endCommand()
   linkInOrder(state, numbers.sort(), origins)
+}
+
+/** Reads an order, and rests it in its book unless it waits. Returns its command number. */
+function readOrder(state: ShardState, from: SnapshotReader, format: number, origins: Map<number, number>): number {
+  const { orders } = state
+  const number = from.wide()
+  const slot = orders.allocate(number)
+  const h = slot << HOT_SHIFT
+  const w = slot << WARM_SHIFT
+  const f = slot << WIDE_SHIFT
+  const { hot, warm, wide, text } = orders
+  const account = from.int()
+  const instrument = state.instruments[from.int()]
+  const position = instrument === undefined ? 0 : state.positions.find(account, instrument.id)
+  if (instrument === undefined || position === 0) throw new SnapshotError(`order of command ${number} has no position`)
+  hot[h + OWNER] = position
+  hot[h + LEAVES] = from.int()
+  orders.setKind(slot, from.int() & 0xffff)
+  warm[w + PRICE] = from.int()
+  warm[w + QUANTITY] = from.int()
+  warm[w + HIDDEN] = from.int()
+  warm[w + DISPLAY] = from.int()
+  const origin = from.int()
+  if (from.int() === 1) origins.set(number, origin >>> 0)
+  warm[w + ORIGIN] = 0
+  warm[w + SESSION] = from.int()
+  warm[w + API_KEY] = from.int()
+  warm[w + EXPIRY_PLACE] = 0
+  warm[w + LINK] = 0
+  warm[w + ROLE_OF] = 0
+  wide[f + CUM_QUOTE] = from.wide()
+  wide[f + ACCEPTED_AT] = from.wide()
+  wide[f + UPDATED_AT] = from.wide()
+  wide[f + EXPIRE_TIME] = from.wide()
+  for (let t = 0; t < TEXT_WORDS; t++) text[slot * TEXT_WORDS + t] = from.int()
+  warm[w + STOP_PRICE] = format === 1 ? 0 : from.int()
+  warm[w + TRAILING_OFFSET] = format === 1 ? 0 : from.int()
+  if (wide[f + EXPIRE_TIME] !== 0) state.expiries.add(slot, wide[f + EXPIRE_TIME])
+  if ((hot[h + BITS] & WAITING) !== 0) return number
+  countOpen(state, slot, orders.leavesOf(slot))
+  instrument.book.add(slot, sideOf(hot[h + BITS]), warm[w + PRICE])
+  return number
+}
+
+// ---- orders that wait ----
+
+function writeWaitingRecords(state: ShardState, out: SnapshotWriter): void {
+  for (const id of state.instrumentIds) {
+    const { triggers } = state.instruments[id] as Instrument
+    if (triggers === null) continue
+    for (const slots of waitingQueues(state, triggers)) for (const slot of slots) writeOrder(state, slot, out)
+  }
+}
+
+/** Queues of each instrument that has any, then which of them enter the market first. */
+function writeWaiting(state: ShardState, out: SnapshotWriter): void {
+  const having = state.instrumentIds.filter((id) => (state.instruments[id] as Instrument).triggers !== null)
+  out.int(having.length)
+  for (const id of having) {
+    const triggers = (state.instruments[id] as Instrument).triggers as Triggers
+    out.int(id)
+    for (const slots of waitingQueues(state, triggers)) {
+      out.int(slots.length)
+      for (const slot of slots) writeWaitingOrder(state, slot, out)
+    }
+    for (const trail of [triggers.fallingTrail, triggers.risingTrail]) {
+      out.int(trail.count)
+      for (let i = 0; i < trail.count; i++) out.wide(state.orders.numberOf(trail.slots[i]))
+    }
+  }
+  out.int(state.releasing.length)
+  for (const instrument of state.releasing) out.int(instrument.id)
+}
+
+/** The orders of an instrument that wait, queue by queue: falling, rising, released, unnamed. */
+export function waitingQueues(state: ShardState, triggers: Triggers): number[][] {
+  const queues: number[][] = []
+  for (const side of [triggers.falling, triggers.rising]) {
+    const slots: number[] = []
+    for (let level = side.bestLevel; level !== 0; level = side.levelAfter(level)) {
+      queueInto(state, state.triggerLevels.level[(level << LEVEL_SHIFT) + HEAD], slots)
+    }
+    queues.push(slots)
+  }
+  for (const queue of [triggers.released, triggers.unnamed]) queues.push(queueInto(state, queue.first, []))
+  return queues
+}
+
+function queueInto(state: ShardState, first: number, slots: number[]): number[] {
+  const { hot } = state.orders
+  for (let slot = first; slot !== 0; slot = hot[(slot << HOT_SHIFT) + NEXT]) slots.push(slot)
+  return slots
+}
+
+function writeWaitingOrder(state: ShardState, slot: number, out: SnapshotWriter): void {
+  const { orders } = state
+  const w = slot << WARM_SHIFT
+  const other = orders.warm[w + LINK]
+  const entry = orders.warm[w + ENTRY]
+  out.wide(orders.numberOf(slot))
+  out.int(orders.warm[w + TRIGGER_PRICE])
+  out.int(orders.warm[w + ROLE_OF])
+  out.wide(other === 0 ? 0 : orders.numberOf(other))
+  out.wide(entry === 0 ? 0 : orders.numberOf(entry))
+}
+
+function readWaiting(state: ShardState, from: SnapshotReader): void {
+  for (let left = from.count(28); left > 0; left--) {
+    const id = from.int()
+    const instrument = state.instruments[id]
+    if (instrument === undefined) throw new SnapshotError(`triggers of instrument ${id}, which is not defined`)
+    const triggers = triggersOf(instrument)
+    for (let queue = 0; queue < 4; queue++) {
+      for (let count = from.count(32); count > 0; count--) readWaitingOrder(state, triggers, queue, from)
+    }
+    for (const trail of [triggers.fallingTrail, triggers.risingTrail]) {
+      trail.count = 0
+      for (let count = from.count(8); count > 0; count--) trail.add(state.orders.find(from.wide()))
+    }
+  }
+  for (let left = from.count(4); left > 0; left--) state.releasing.push(state.instruments[from.int()] as Instrument)
+}
+
+function readWaitingOrder(state: ShardState, triggers: Triggers, queue: number, from: SnapshotReader): void {
+  const { orders, expiries } = state
+  const { warm } = orders
+  const number = from.wide()
+  const slot = orders.find(number)
+  if (slot === 0) throw new SnapshotError(`order of command ${number} waits and is not there`)
+  const w = slot << WARM_SHIFT
+  const triggerPrice = from.int()
+  const role = from.int()
+  warm[w + PLACE_OF] = PLACE.none
+  if (queue < 2) triggers.add(slot)
+  else if (queue === 2) triggers.release(slot, triggerPrice)
+  else triggers.idle(slot)
+  warm[w + TRIGGER_PRICE] = triggerPrice
+  warm[w + ROLE_OF] = role
+  warm[w + LINK] = orders.find(from.wide())
+  warm[w + ENTRY] = orders.find(from.wide())
+  restoreLink(state, slot, role)
+  if (role !== ROLE.pending) return
+  expiries.remove(slot)
+  expiries.add(slot, pendingUntil(state, slot))
+}
+
+/** The other side of a link: a leg that rests in the book, or the entry of an exit (which knows the older of a pair). */
+function restoreLink(state: ShardState, slot: number, role: number): void {
+  const { orders } = state
+  const { warm } = orders
+  const other = warm[(slot << WARM_SHIFT) + LINK]
+  const entry = warm[(slot << WARM_SHIFT) + ENTRY]
+  const isCounted = (role & (ROLE.pending | ROLE.exit)) === 0
+  if (role === ROLE.leg && other !== 0) {
+    warm[(other << WARM_SHIFT) + LINK] = slot
+    warm[(other << WARM_SHIFT) + ROLE_OF] = ROLE.leg
+  }
+  if (isCounted && (role !== ROLE.leg || isCountedLeg(state, slot))) countOpen(state, slot, orders.leavesOf(slot))
+  if (entry === 0) return
+  const known = warm[(entry << WARM_SHIFT) + LINK]
+  warm[(entry << WARM_SHIFT) + ROLE_OF] = ROLE.entry
+  if (known === 0 || orders.numberOf(slot) < orders.numberOf(known)) warm[(entry << WARM_SHIFT) + LINK] = slot
 }
 
 /** Lists of accounts and origins are in the order of order ids. */

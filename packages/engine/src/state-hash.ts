@@ -7,7 +7,10 @@ import type { Instrument } from './instruments.ts'
 import { LEVEL_LAYOUT, LIMIT_LAYOUT, ORDER_LAYOUT, POSITION_LAYOUT } from './layouts.ts'
 import { kindOf } from './order-store.ts'
 import type { BookSide } from './price-levels.ts'
-import type { ShardState } from './state.ts'
+import { hashRisk } from './risk/risk-hash.ts'
+import { waitingQueues } from './snapshot.ts'
+import { type ShardState, VERSION_RISK } from './state.ts'
+import type { Triggers } from './triggers.ts'
 
 const { LEVEL_SHIFT, HEAD } = LEVEL_LAYOUT
 const { LIMIT_SHIFT } = LIMIT_LAYOUT
@@ -25,6 +28,12 @@ const {
   ORIGIN,
   SESSION,
   API_KEY,
+  STOP_PRICE,
+  TRAILING_OFFSET,
+  LINK,
+  ROLE: ROLE_OF,
+  TRIGGER_PRICE,
+  ENTRY,
   WIDE_SHIFT,
   CUM_QUOTE,
   ACCEPTED_AT,
@@ -38,6 +47,7 @@ const TWO_32 = 4_294_967_296
 
 /** What an element is about: two kinds never hash alike. */
 const Element = {
+  // 32 and up: `risk/risk-hash.ts`.
   shard: 1,
   asset: 2,
   balance: 3,
@@ -48,10 +58,13 @@ const Element = {
   order: 8,
   transfers: 9,
   transfer: 10,
+  waiting: 11,
+  trail: 12,
+  releasing: 13,
 }
 
 /** Adds up the hashes of elements: four lanes of 32 bits, each with its own multipliers. */
-class Sum {
+export class Sum {
   private s0 = 0
   private s1 = 0
   private s2 = 0
@@ -111,7 +124,9 @@ export function hashState(state: ShardState): Uint8Array {
   hashMoney(state, sum)
   hashAccounts(state, sum)
   for (const id of state.instrumentIds) hashInstrument(state, state.instruments[id] as Instrument, sum)
+  hashReleasing(state, sum)
   hashTransfers(state, sum)
+  if (state.version >= VERSION_RISK) hashRisk(state, sum)
   return sum.bytes()
 }
 
@@ -180,6 +195,38 @@ function hashInstrument(state: ShardState, instrument: Instrument, sum: Sum): vo
   sum.wide(instrument.tradeNumber).wide(instrument.bookVersion).end()
   hashSide(state, instrument.book.bids, sum)
   hashSide(state, instrument.book.asks, sum)
+  if (instrument.triggers !== null) hashWaiting(state, instrument, instrument.triggers, sum)
+}
+
+/** Each order that waits with its queue and its place there, and the trailing stops in their order. */
+function hashWaiting(state: ShardState, instrument: Instrument, triggers: Triggers, sum: Sum): void {
+  const { orders } = state
+  const { warm } = orders
+  for (const [queue, slots] of waitingQueues(state, triggers).entries()) {
+    for (const [place, slot] of slots.entries()) {
+      const w = slot << WARM_SHIFT
+      const other = warm[w + LINK]
+      const entry = warm[w + ENTRY]
+      hashOrder(state, slot, 0, sum)
+      sum.begin(Element.waiting).int(instrument.id).int(queue).int(place).wide(orders.numberOf(slot))
+      sum
+        .int(warm[w + STOP_PRICE])
+        .int(warm[w + TRAILING_OFFSET])
+        .int(warm[w + TRIGGER_PRICE])
+        .int(warm[w + ROLE_OF])
+      sum
+        .wide(other === 0 ? 0 : orders.numberOf(other))
+        .wide(entry === 0 ? 0 : orders.numberOf(entry))
+        .end()
+    }
+  }
+  for (const trail of [triggers.fallingTrail, triggers.risingTrail]) {
+    for (let i = 0; i < trail.count; i++) sum.begin(Element.trail).int(i).wide(orders.numberOf(trail.slots[i])).end()
+  }
+}
+
+function hashReleasing(state: ShardState, sum: Sum): void {
+  for (const [place, { id }] of state.releasing.entries()) sum.begin(Element.releasing).int(place).int(id).end()
 }
 
 function hashSide(state: ShardState, side: BookSide, sum: Sum): void {

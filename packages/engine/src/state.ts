@@ -6,6 +6,7 @@ import {
   LIMITS,
   type OrderId,
   orderIdOf,
+  Phase,
   type Seq,
   type ShardIndex,
   type Timestamp,
@@ -13,6 +14,7 @@ import {
 import { Accounts, Origins } from './accounts.ts'
 import { Deduplication } from './deduplication.ts'
 import { EventWriter } from './event-writer.ts'
+import { Expiries } from './expiries.ts'
 import { Incoming } from './incoming.ts'
 import type { Instrument } from './instruments.ts'
 import { Ledger } from './ledger.ts'
@@ -21,31 +23,50 @@ import { FillBuffer } from './order-book.ts'
 import { OrderStore } from './order-store.ts'
 import { Positions } from './positions.ts'
 import { LevelStore } from './price-levels.ts'
+import { Peaks } from './risk/peaks.ts'
+import { RecentOrders } from './risk/recent-orders.ts'
 import { Transfers } from './transfers.ts'
 
 /** Open orders in one shard: half of the ids that de-duplication remembers, so that an open order's id always is. */
 export const ORDERS_MAX = LIMITS.deduplication_entries_max / 2
 
 /** The newest rules this engine knows; `ActivateVersion` chooses among them. */
-export const ENGINE_VERSION = 1
+export const ENGINE_VERSION = 2
+/** The first version with triggers, icebergs, DAY and GTD, minimum quantities, lists and auctions. */
+export const VERSION_ORDER_TYPES = 2
+/** The first version with order rates, duplicate guards, price bands, loss and drawdown limits, RISK_LIMIT and volatility interruptions. */
+export const VERSION_RISK = 2
 
 export class ShardState {
   readonly shard: ShardIndex
   seq = 0 as Seq
   nextCommand = 1 as CommandNumber
   timestamp = 0 as Timestamp
+  /** The day it is of (`dayOf`). */
+  day = 0
   version = 1
   /** By the kill switch. */
   blocked = false
 
   readonly orders = new OrderStore(ORDERS_MAX)
   readonly levels = new LevelStore()
+  /** Levels of stop prices: in no depth. */
+  readonly triggerLevels = new LevelStore()
+  readonly expiries = new Expiries(this.orders)
+  /** Instruments with orders whose time has come, in continuous trading: the one that has waited longest first. */
+  readonly releasing: Instrument[] = []
   readonly fills = new FillBuffer()
   readonly ledger = new Ledger()
   readonly positions = new Positions()
   readonly accounts = new Accounts(this.orders)
   readonly origins = new Origins(this.orders)
   readonly limits = new AccountLimits(this.accounts)
+  readonly peaks = new Peaks()
+  readonly recentOrders = new RecentOrders()
+  /** Instruments in a volatility auction, the one that ends first in front. */
+  readonly reopenings: Instrument[] = []
+  /** Of the instruments of each base and quote asset (`pairOf`), the one with the lowest id. */
+  readonly pairs = new Map<number, Instrument>()
   readonly transfers = new Transfers()
   readonly deduplication: Deduplication
   readonly events = new EventWriter()
@@ -72,6 +93,11 @@ export class ShardState {
       LIMITS.deduplication_entries_max,
       (commandNumber) => orders.find(commandNumber) !== 0,
     )
+  }
+
+  /** Orders of an instrument may enter the market after the command, if it trades. */
+  noteReleased(instrument: Instrument): void {
+    if (instrument.phase === Phase.continuous && !this.releasing.includes(instrument)) this.releasing.push(instrument)
   }
 
   orderId(commandNumber: number): OrderId {

@@ -8,6 +8,7 @@ import {
   type Balance,
   type BookView,
   commandOfOrder,
+  type IndicativeAuction,
   type InstrumentDefinition,
   type InstrumentId,
   isClientId,
@@ -25,8 +26,9 @@ import {
   type Timestamp,
   type TrialBalance,
 } from '@wintrades/domain'
+import { auctionPrice } from './auctions.ts'
 import type { Instrument } from './instruments.ts'
-import { LEVEL_LAYOUT, ORDER_LAYOUT, POSITION_LAYOUT } from './layouts.ts'
+import { LEVEL_LAYOUT, ORDER_LAYOUT, POSITION_LAYOUT, ROLE } from './layouts.ts'
 import { flagsOf, orderTypeOf, selfTradeOf, sideOf, timeInForceOf } from './order-store.ts'
 import type { BookSide } from './price-levels.ts'
 import type { ShardState } from './state.ts'
@@ -42,11 +44,16 @@ const {
   DISPLAY,
   ACCOUNT_NEXT,
   STOP_PRICE,
+  TRAILING_OFFSET,
+  LINK,
+  ROLE: ROLE_OF,
+  ENTRY,
   WIDE_SHIFT,
   CUM_QUOTE,
   ACCEPTED_AT,
   UPDATED_AT,
   EXPIRE_TIME,
+  WAITING,
 } = ORDER_LAYOUT
 const { POSITION_SHIFT, POSITION_INSTRUMENT, POSITION_QUANTITY, COST, REALISED } = POSITION_LAYOUT
 
@@ -113,6 +120,7 @@ function openOrder(state: ShardState, slot: number): OpenOrder {
     flags: flagsOf(bits),
     price: warm[w + PRICE] as Price,
     stopPrice: warm[w + STOP_PRICE] as Price,
+    ...listed(state, slot),
     displayQuantity: warm[w + DISPLAY] as Quantity,
     expireTime: wide[f + EXPIRE_TIME] as Timestamp,
     quantity: warm[w + QUANTITY] as Quantity,
@@ -122,6 +130,27 @@ function openOrder(state: ShardState, slot: number): OpenOrder {
     acceptedAt: wide[f + ACCEPTED_AT] as Timestamp,
     updatedAt: wide[f + UPDATED_AT] as Timestamp,
   }
+}
+
+/** What only orders that wait or belong to a list have. */
+function listed(state: ShardState, slot: number): Pick<OpenOrder, 'trailingOffset' | 'linkedOrder' | 'waiting'> {
+  const { hot, warm } = state.orders
+  const w = slot << WARM_SHIFT
+  const waiting = (hot[(slot << HOT_SHIFT) + BITS] & WAITING) !== 0
+  const offset = warm[w + TRAILING_OFFSET]
+  const entry = waiting && (warm[w + ROLE_OF] & ROLE.exit) !== 0 ? warm[w + ENTRY] : 0
+  const linked = entry || (warm[w + ROLE_OF] === 0 ? 0 : warm[w + LINK])
+  return {
+    ...(waiting ? { waiting } : {}),
+    ...(offset === 0 ? {} : { trailingOffset: offset as Price }),
+    ...(linked === 0 ? {} : { linkedOrder: state.orderIdAt(linked) }),
+  }
+}
+
+export function indicativeAuction(state: ShardState, id: InstrumentId): IndicativeAuction {
+  const instrument = state.instrument(id)
+  const found = instrument === undefined ? { price: 0, volume: 0, surplus: 0 } : auctionPrice(state, instrument)
+  return { price: found.price as Price, volume: found.volume as Quantity, surplus: found.surplus }
 }
 
 export function outcome(state: ShardState, id: AccountId, clientId: string): Outcome | null {

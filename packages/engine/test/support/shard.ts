@@ -176,9 +176,9 @@ export class TestShard {
   }
 
   /** Assets USD, BTC, ETH and instrument 1 (BTC-USD). */
-  open(definition: Loose = {}): this {
+  open(definition: Loose = {}, version: number = ENGINE_VERSION): this {
     this.apply(
-      command('activate_version', { version: ENGINE_VERSION }),
+      command('activate_version', { version }),
       command('define_asset', { asset: USD, scale: 2 }),
       command('define_asset', { asset: BTC, scale: 0 }),
       command('define_asset', { asset: ETH, scale: 0 }),
