@@ -87,9 +87,9 @@ describe('the arithmetic', () => {
         const [a, b] = [setOf(left), setOf(right)]
         const [plainA, plainB] = [plainOf(left), plainOf(right)]
         check(a, plainA)
-        check(union(a, b), plainA.union(plainB))
-        check(subtract(a, b), plainA.difference(plainB))
-        expect(contains(a, b)).toBe(plainB.isSubsetOf(plainA))
+        check(union(a, b), new Set([...plainA, ...plainB]))
+        check(subtract(a, b), new Set([...plainA].filter((member) => !plainB.has(member))))
+        expect(contains(a, b)).toBe([...plainB].every((member) => plainA.has(member)))
         expect(contains(union(a, b), b)).toBe(true)
         expect(isEmpty(subtract(b, a))).toBe(contains(a, b))
         expect(formatGtidSet(union(a, b))).toBe(formatGtidSet(union(b, a)))
