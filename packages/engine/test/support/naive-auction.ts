@@ -1,4 +1,4 @@
-// The oracle's auction price: every tick from the best ask to the best bid is tried.
+// The oracle's auction price: every tick from the best ask to the best bid is tried, but for those between which nothing changes.
 
 type Resting = { readonly price: number; readonly shown: number; readonly hidden: number }
 
@@ -12,12 +12,14 @@ export function naiveAuctionPrice(
   const none = { price: 0, volume: 0, surplus: 0 }
   if (bestBid === undefined || bestAsk === undefined || bestBid.price < bestAsk.price) return none
   const sum = (orders: readonly Resting[]) => orders.reduce((total, one) => total + one.shown + one.hidden, 0)
-  const tries: { price: number; volume: number; surplus: number }[] = []
-  for (let price = bestAsk.price; price <= bestBid.price; price++) {
+  const at = (price: number) => {
     const demand = sum(bids.filter((one) => one.price >= price))
     const supply = sum(asks.filter((one) => one.price <= price))
-    tries.push({ price, volume: Math.min(demand, supply), surplus: demand - supply })
+    return { price, volume: Math.min(demand, supply), surplus: demand - supply }
   }
+  const near = [...bids, ...asks].flatMap(({ price }) => [price - 1, price, price + 1])
+  const prices = [...new Set(near)].filter((price) => price >= bestAsk.price && price <= bestBid.price)
+  const tries = prices.sort((a, b) => a - b).map(at)
   const most = Math.max(...tries.map((one) => one.volume))
   const fullest = tries.filter((one) => one.volume === most)
   const least = Math.min(...fullest.map((one) => Math.abs(one.surplus)))
@@ -27,6 +29,5 @@ export function naiveAuctionPrice(
   if (low.surplus > 0 && high.surplus > 0) return high
   if (low.surplus < 0 && high.surplus < 0) return low
   const wanted = reference === 0 ? Math.floor((low.price + high.price) / 2) : reference
-  const price = Math.max(low.price, Math.min(high.price, wanted))
-  return left.find((one) => one.price === price) ?? low
+  return at(Math.max(low.price, Math.min(high.price, wanted)))
 }

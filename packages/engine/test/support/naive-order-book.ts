@@ -42,6 +42,8 @@ export type NaiveOrder = {
   /** Smaller goes first among equal prices, and among equal stop prices. */
   priority: number
   place: Place
+  /** Smaller: a trailing stop that follows the price for longer. */
+  trailsSince: number
   triggerPrice: number
   role: 'pending' | 'leg' | 'exit' | 'entry' | null
   /** The other leg or exit; of an entry its older exit. */
@@ -217,6 +219,7 @@ export class NaiveOrderBook {
       cumQuote: 0,
       priority: 0,
       place: 'book',
+      trailsSince: 0,
       triggerPrice: 0,
       role: null,
       other: null,
@@ -454,6 +457,7 @@ export class NaiveOrderBook {
   private await(order: NaiveOrder): void {
     order.place = 'trigger'
     order.priority = this.nextPriority++
+    order.trailsSince = order.priority
   }
 
   private release(order: NaiveOrder, price: number): void {
@@ -484,7 +488,7 @@ export class NaiveOrderBook {
       const trailing = this.orders.filter(
         (one) => one.place === 'trigger' && one.trail > 0 && isFalling(one) === falling,
       )
-      for (const order of trailing.sort((a, b) => this.trailAge(a) - this.trailAge(b))) {
+      for (const order of trailing.sort((a, b) => a.trailsSince - b.trailsSince)) {
         const stop = falling ? price - order.trail : price + order.trail
         if (falling ? stop <= order.stop : stop >= order.stop) continue
         order.stop = stop
@@ -492,14 +496,6 @@ export class NaiveOrderBook {
       }
     }
   }
-
-  /** Since when a trailing stop follows the price. */
-  private trailAge(order: NaiveOrder): number {
-    const known = this.trailAges.get(order)
-    if (known === undefined) this.trailAges.set(order, this.trailAges.size)
-    return known ?? this.trailAges.size - 1
-  }
-  private readonly trailAges = new Map<NaiveOrder, number>()
 
   private enterReleased(): void {
     if (this.phase !== Phase.continuous) return

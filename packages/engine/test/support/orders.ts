@@ -1,6 +1,14 @@
 // Orders in the shorthand of the scenario tables: `buy 5 @ 100`, `sell 3 @ 99 ioc`, `buy 10 market`, `buy quote 500 market`, …
 
-import { type Command, OrderFlag, OrderType, SelfTradePrevention, Side, TimeInForce } from '@wintrades/domain'
+import {
+  type Command,
+  OrderFlag,
+  OrderLink,
+  OrderType,
+  SelfTradePrevention,
+  Side,
+  TimeInForce,
+} from '@wintrades/domain'
 import { command } from './shard.ts'
 
 const TYPES: Readonly<Record<string, number>> = {
@@ -39,6 +47,13 @@ const NUMBERS: Readonly<Record<string, string>> = {
   instrument: 'instrument',
 }
 
+/** Words that the client order id of another leg follows. */
+const LINKS: Readonly<Record<string, number>> = {
+  pair: OrderLink.pair,
+  pending_pair: OrderLink.pending_pair,
+  entry: OrderLink.entry,
+}
+
 /** A new order of an account from its shorthand. */
 export function order(account: number, clientOrderId: string, text: string): Command {
   const words = text.split(' ')
@@ -46,7 +61,12 @@ export function order(account: number, clientOrderId: string, text: string): Com
   for (let i = 0; i < words.length; i++) {
     const word = words[i] as string
     const number = NUMBERS[word]
-    if (number !== undefined) fields[number] = Number(words[++i])
+    const link = LINKS[word]
+    if (link !== undefined) {
+      fields['link'] = link
+      fields['linkedClientOrderId'] = words[++i]
+    } else if (word === 'pending') fields['link'] = OrderLink.pending
+    else if (number !== undefined) fields[number] = Number(words[++i])
     else if (word === 'buy' || word === 'sell') fields['side'] = word === 'buy' ? Side.buy : Side.sell
     else if (/^[0-9]+$/.test(word)) fields['quantity'] = Number(word)
     else if (word in TYPES) fields['orderType'] = TYPES[word]
