@@ -273,6 +273,7 @@ describe('daily loss', () => {
     expect(desk.send(1, 'sell 6 @ 91')).toBe('accepted')
     // Five would turn the position with the six on order.
     expect(desk.send(1, 'sell 5 @ 91')).toBe('DAILY_LOSS_LIMIT 50 100')
+    desk.open(2, 'buy 4 @ 90')
     expect(desk.send(1, 'sell 4 market')).toBe('accepted')
     expect(desk.replace(1, resting, 81, 0)).toBe('DAILY_LOSS_LIMIT 50 100')
     expect(desk.replace(1, resting, 0, 4)).toBe('accepted')
