@@ -1,5 +1,6 @@
 // Where the processor time of a measurement went: the platform's threads, the load, and whatever else the machine was doing.
 
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Target } from '@wintrades/operations/drill'
 import { machineBusy_seconds, type ProcessCost, readCost } from './processor.ts'
 
@@ -39,5 +40,23 @@ export class CostWatch {
       .sort((left, right) => right[1] - left[1])
       .map(([name, used]) => `${name} ${((used / seconds) * 100).toFixed(0)} %`)
       .join(', ')
+  }
+}
+
+const QUIET_CORES = 0.25
+const QUIET_WINDOW_MS = 1_000
+const QUIET_PATIENCE_MS = 120_000
+
+/** Waits until the regions have done what a measurement left them to do (the history follows with what time is left); in seconds. */
+export async function untilQuiet(target: Target): Promise<number> {
+  const start_ms = performance.now()
+  for (;;) {
+    const pids = target.regions().map((one) => one.pid)
+    const used = () => pids.reduce((sum, pid) => sum + readCost(pid).cpu_seconds, 0)
+    const [before, window_ms] = [used(), performance.now()]
+    await pause(QUIET_WINDOW_MS)
+    const cores = ((used() - before) * 1_000) / (performance.now() - window_ms)
+    const waited_ms = performance.now() - start_ms
+    if (cores < QUIET_CORES || waited_ms > QUIET_PATIENCE_MS) return (waited_ms - QUIET_WINDOW_MS) / 1_000
   }
 }

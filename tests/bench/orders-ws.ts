@@ -1,7 +1,7 @@
 // Orders over WebSockets through the whole platform on one machine: three regions with three replicas of each shard, every batch durable
 // before it is acknowledged, and the load beside them. Rate at full load, and latency at half of that rate.
 
-import { CostWatch } from './cost-watch.ts'
+import { CostWatch, untilQuiet } from './cost-watch.ts'
 import type { BenchOptions, Figure } from './figure.ts'
 import { LoadMaker, openClients, openGround } from './ground.ts'
 import type { LoadClientPlan, LoadJob, LoadResult } from './load-job.ts'
@@ -24,7 +24,9 @@ export async function run(options: BenchOptions): Promise<Figure[]> {
       const result = await load.run(job)
       options.say(describe(title, result))
       options.say(`  of a core: ${costs.describe()}`)
-      return result
+      const behind_seconds = await untilQuiet(ground.target)
+      options.say(`  busy for ${behind_seconds.toFixed(1)} s more: histories catch up`)
+      return { ...result, behind_seconds }
     }
     const single = await measure('orders_ws', 1, IN_FLIGHT, run, clients, options)
     const batches = await measure('orders_ws_batch', BATCH.orders, BATCH.inFlight, run, clients, options)
@@ -39,7 +41,7 @@ async function measure(
   name: string,
   ordersPerRequest: number,
   requestsInFlight: number,
-  run: (title: string, job: Omit<LoadJob, 'name'>) => Promise<LoadResult>,
+  run: (title: string, job: Omit<LoadJob, 'name'>) => Promise<LoadResult & { readonly behind_seconds: number }>,
   clients: readonly LoadClientPlan[],
   options: BenchOptions,
 ): Promise<Figure[]> {
@@ -70,6 +72,7 @@ async function measure(
     { name: `${name}.p99_half_rate`, value: half.p99_ms, unit: 'ms', reference: P99_MS_TARGET },
     { name: `${name}.refused`, value: full.refused + half.refused, unit: 'orders', reference: 0 },
     { name: `${name}.unanswered`, value: full.unanswered + half.unanswered, unit: 'orders', reference: 0 },
+    { name: `${name}.history_behind`, value: full.behind_seconds, unit: 's', reference: null },
     { name: `${name}.load_process`, value: full.loadCpu * 100, unit: '% of a core', reference: null },
   ]
 }
