@@ -45,7 +45,7 @@ export type Action =
   /** `rpl_semi_sync_source_enabled=ON` on a server that is open. */
   | { readonly kind: 'require_acknowledgements'; readonly server: ServerName }
   /**
-   * Raises the server's term to `term` unless it is higher, semi-sync source off, semi-sync replica on for a voter and off for a reader,
+   * Raises a voter's term to `term`, and refuses one whose term is higher (a reader's binds nobody and is set); then semi-sync source off, semi-sync replica on for a voter and off for a reader,
    * then follows `source` by auto-position. Only on a server that is closed, commits nothing and has its IO thread stopped; its set must
    * still be within `within`, and where the source changes the relay log applied, as changing it discards the log.
    */

@@ -49,14 +49,12 @@ function closeOther(primary: ServerState, other: ServerState): Decision {
 }
 
 /**
- * A voter that a later, unfinished attempt has drawn in and that no longer follows the primary; or any such voter, while some server
+ * A voter that a later, unfinished attempt has drawn in and that no longer follows the primary; or any such voter, while another one
  * needs a clone. Only a new term can bring it back.
  */
 function strandedVoter(view: View, primary: ServerState): ServerState | null {
   const strays = strayVoters(view, primary)
-  const isCloneNeeded = view.servers
-    .filter(isReachable)
-    .some((server) => server !== primary && needsClone(primary, server))
+  const isCloneNeeded = votersOf(view).some((voter) => voter !== primary && needsClone(primary, voter))
   if (isCloneNeeded) return strays[0] ?? null
   const isFollowing = ({ channel }: ServerState) => channel.source === primary.name && channel.receiver !== 'stopped'
   return strays.find((voter) => voter !== primary && !isFollowing(voter)) ?? null

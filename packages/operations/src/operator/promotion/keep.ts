@@ -1,7 +1,7 @@
 // With a primary there: every other server is brought to follow it. Attached where it has nothing that the primary lacks, cloned where it
 // has, and cloned only while the primary's term stands on another voter too, as cloning destroys what may be the last copy.
 
-import type { Decision } from './action.ts'
+import type { Decision, Guard } from './action.ts'
 import { act, refuse, wait } from './decision.ts'
 import { contains, formatGtidSet, isEmpty, subtract, union } from './gtid-set.ts'
 import { giveBack, lockVoters } from './locks.ts'
@@ -70,7 +70,7 @@ function requireAcknowledgements(primary: ServerState): Decision | null {
 function needOf(view: View, primary: ServerState, server: ServerState): Decision | null {
   const { name, channel, semiSync } = server
   if (server.term === null) return cloneFrom(view, primary, server, `${name} is empty`)
-  const guard = { kind: 'term_at_most', number: rowNumber(primary) } as const
+  const guard = guardFor(primary, server)
   if (!isClosed(server)) {
     const action = {
       kind: 'fence_primary',
@@ -106,7 +106,7 @@ function needOf(view: View, primary: ServerState, server: ServerState): Decision
 /** `server` receives nothing. Both ways: all that it has must be in the primary, and all that it lacks must still be in the primary's binlogs. */
 function reattach(view: View, primary: ServerState, server: ServerState): Decision {
   const { name } = server
-  if (server.term !== null && server.term.number > rowNumber(primary)) {
+  if (isStray(primary, server)) {
     return wait(NOTHING_REMEMBERED, `${name} belongs to a later attempt than ${primary.name}`)
   }
   const within = union(primary.executed, primary.owned)
@@ -123,7 +123,7 @@ function reattach(view: View, primary: ServerState, server: ServerState): Decisi
     return cloneFrom(view, primary, server, `${name} needs transactions that ${primary.name} has purged`)
   }
   if (server.channel.source !== primary.name && !isApplied(server)) {
-    const guard = { kind: 'term_at_most', number: rowNumber(primary) } as const
+    const guard = guardFor(primary, server)
     if (server.channel.applier === 'running') return wait(NOTHING_REMEMBERED, `${name} is applying what it received`)
     const line = `${name} must apply what it received before it follows ${primary.name}`
     return act(NOTHING_REMEMBERED, { kind: 'apply_relay_log', server: name, guard }, line)
@@ -134,39 +134,42 @@ function reattach(view: View, primary: ServerState, server: ServerState): Decisi
 
 function cloneFrom(view: View, primary: ServerState, server: ServerState, why: string): Decision {
   const witness = votersOf(view).find((voter) => voter !== server && isWitness(primary, voter))
-  if (witness === undefined || (primary.term?.number ?? 0) > rowNumber(primary)) {
-    return refuse(
-      NOTHING_REMEMBERED,
-      `${why}, but it is not cloned while no other voter follows ${primary.name} in term ${rowNumber(primary)}`,
-    )
+  const isTermSafe = server.role === 'reader' || strayVoters(view, primary).length === 0
+  if (witness === undefined || !isTermSafe) {
+    const line = `${why}, but it is not cloned while no other voter follows ${primary.name} in term ${rowNumber(primary)}`
+    return refuse(NOTHING_REMEMBERED, line)
   }
   const action = { kind: 'clone', server: server.name, donor: primary.name, term: primary.row as Term } as const
   return act(NOTHING_REMEMBERED, action, `${why}: clone it from ${primary.name}, whose term ${witness.name} confirms`)
 }
 
-/** Whether `voter` is the second of the quorum on which the primary's term stands: it has the term's row and follows. */
+/** Whether `voter` is the second of the quorum on which the primary's term stands: it follows, and has the term's row. */
 function isWitness(primary: ServerState, voter: ServerState): boolean {
-  if (voter === primary || voter.term === null) return false
   const { source, receiver } = voter.channel
-  return (
-    source === primary.name &&
-    receiver === 'receiving' &&
-    voter.term.number === rowNumber(primary) &&
-    rowNumber(voter) === rowNumber(primary)
-  )
+  return source === primary.name && receiver === 'receiving' && rowNumber(voter) === rowNumber(primary)
 }
 
-/** Servers whose durable term is above the primary's though they should follow it: no attach and no clone may pass over that. */
+/** A later attempt must find nothing changed on a voter that it has drawn in. A reader's term binds nobody. */
+function guardFor(primary: ServerState, server: ServerState): Guard {
+  const number = server.role === 'reader' ? Number.MAX_SAFE_INTEGER : rowNumber(primary)
+  return { kind: 'term_at_most', number }
+}
+
+function isStray(primary: ServerState, voter: ServerState): boolean {
+  return voter.role === 'voter' && voter.term !== null && voter.term.number > rowNumber(primary)
+}
+
+/** Voters whose durable term is above the primary's, itself too: nothing may be attached or cloned over a later attempt. */
 export function strayVoters(view: View, primary: ServerState): readonly ServerState[] {
-  return votersOf(view).filter((voter) => voter.term !== null && voter.term.number > rowNumber(primary))
+  return votersOf(view).filter((voter) => isStray(primary, voter))
 }
 
-/** Whether what `server` needs can be had only by cloning. */
-export function needsClone(primary: ServerState, server: ServerState): boolean {
-  if (server.term === null) return true
-  if (server.channel.receiver !== 'stopped') return false
+/** Whether what a voter needs can be had only by cloning. */
+export function needsClone(primary: ServerState, voter: ServerState): boolean {
+  if (voter.term === null) return true
+  if (voter.channel.receiver !== 'stopped') return false
   const within = union(primary.executed, primary.owned)
-  return !contains(within, everything(server)) || !contains(everything(server), primary.purged)
+  return !contains(within, everything(voter)) || !contains(everything(voter), primary.purged)
 }
 
 function short(text: string): string {

@@ -20,15 +20,17 @@ export function run({ seed, steps, faults = {} }: RunOptions): RunResult {
   const random = new Random(seed)
   const world = new World(2 + (seed % 2), faults)
   try {
-    settle(world, random)
+    if (seed % 8 === 0) settle(world, random)
+    else world.form()
     // Few kinds of fault at a time show more than all at once.
     const kinds = Object.keys(TROUBLES).filter(() => random.chance(0.5)) as (keyof typeof TROUBLES)[]
     const trouble = 0.01 + random.next() * 0.08
+    const lateness = random.chance(0.5) ? 0.05 : 0.4
     const looks = random.chance(0.3) ? 1 : 4
     for (let step = 0; step < steps; step += 1) {
       const kind = random.chance(trouble) ? random.pick(kinds) : undefined
       if (kind !== undefined) TROUBLES[kind](world, random)
-      else work(world, random, looks, 0.05)
+      else work(world, random, looks, lateness)
       world.check()
     }
     return settle(world, random)
@@ -40,7 +42,7 @@ export function run({ seed, steps, faults = {} }: RunOptions): RunResult {
 }
 
 /** What goes on without faults: operators, replication, clients, and the service manager. */
-function work(world: World, random: Random, looks: number, lateness: number): void {
+function work(world: World, random: Random, looks: number, lateness: number, isBusy = true): void {
   const dice = random.below(100)
   if (dice < 40) {
     const promoter = random.pick(world.promoters)
@@ -49,8 +51,10 @@ function work(world: World, random: Random, looks: number, lateness: number): vo
   } else if (dice < 62) world.stream(random.pick(world.servers) as ModelServer)
   else if (dice < 74) (random.pick(world.servers) as ModelServer).apply()
   else if (dice < 86) world.deliverAck(random.below(Math.max(1, world.acks.length)))
-  else if (dice < 93) world.commit(random.pick(world.servers) as ModelServer)
-  else if (dice < 95) world.finishClone(random.pick(world.servers) as ModelServer)
+  else if (dice < 93) {
+    const open = world.servers.filter((server) => server.isOpen)
+    if (isBusy && open.length > 0) world.commit(random.pick(open) as ModelServer)
+  } else if (dice < 95) world.finishClone(random.pick(world.servers) as ModelServer)
   else if (dice < 97) world.expireLock(random.pick(world.servers) as ModelServer)
   else if (dice < 98) world.executeLate(random.below(Math.max(1, world.late.length)))
   else if (random.chance(0.3)) restart(world, random)
@@ -123,13 +127,15 @@ function settle(world: World, random: Random): RunResult {
   const absent = random.chance(0.5) && voters.every((voter) => voter.term !== null) ? random.pick(voters) : undefined
   for (const server of world.servers) if (server !== absent && server.cloningFrom === null) server.isUp = true
   if (absent !== undefined) world.crashServer(absent)
+  const before = world.counts.acknowledged
   for (let step = 0; step < PEACE_STEPS_MAX; step += 1) {
-    work(world, random, 4, 0)
+    // Clients fall silent once in a while, so that replicas can be seen to have everything.
+    work(world, random, 4, 0, step % 600 < 300)
     if (absent !== undefined) absent.isUp = false
     world.check()
     if (step % 20 !== 0) continue
     const primary = world.serving()
-    if (primary === null || !isWhole(world, primary)) continue
+    if (primary === null || world.counts.acknowledged === before || !isWhole(world, primary)) continue
     world.checkEnd(primary)
     return { world, end: 'serving', stepsToServe: step }
   }

@@ -32,6 +32,7 @@ export class ModelServer {
   readonly role: 'voter' | 'reader'
   uuid = ''
   uuids = 0
+  uuidBeforeClone = ''
   life = 0
   isUp = true
   /** The donor of a clone under way. The server answers nobody until it ends. */
@@ -93,6 +94,11 @@ export class ModelServer {
   get row(): Term | null {
     const waiting = this.owned[0]?.position ?? this.log.length
     return this.log.findLast((entry, at) => at < waiting && entry.row !== null)?.row ?? null
+  }
+
+  /** Whether the transaction is on its disk, applied or not. */
+  has(id: number): boolean {
+    return this.log.findLast((entry) => entry.id === id) !== undefined || this.relay.some((entry) => entry.id === id)
   }
 
   /** Puts a transaction of this server's own into its binlog. */

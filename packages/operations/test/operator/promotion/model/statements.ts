@@ -63,6 +63,7 @@ export function carryOut(server: ModelServer, statement: Statement, effects: Eff
       return
     case 'clone':
       if (!mayBeTakenIn(server, statement.term.number, faults)) return
+      server.uuidBeforeClone = server.uuid
       server.wipe()
       server.cloningFrom = effects.serverOf(statement.donor)
   }
@@ -80,7 +81,7 @@ function isAllowed(server: ModelServer, term: Parameters<ModelServer['isAtTerm']
 }
 
 function mayBeTakenIn(server: ModelServer, number: number, faults: PlantedFaults): boolean {
-  const isTermLow = faults.ignoreTerm || (server.term?.number ?? 0) <= number
+  const isTermLow = faults.ignoreTerm || server.role === 'reader' || (server.term?.number ?? 0) <= number
   return isTermLow && isQuiet(server, faults)
 }
 
@@ -96,7 +97,7 @@ function attach(server: ModelServer, statement: Extract<Action, { kind: 'attach'
     server.relay = []
     server.relayed = new Map()
   }
-  if ((server.term?.number ?? 0) < statement.term.number) server.term = statement.term
+  if (server.role === 'reader' || (server.term?.number ?? 0) < statement.term.number) server.term = statement.term
   server.isSource = false
   server.isReplica = server.role === 'voter' || faults.readerAcknowledges
   server.source = statement.source

@@ -4,7 +4,7 @@
 import { contains, union } from '../../../../src/operator/promotion/index.ts'
 import { NO_PLANTED_FAULTS, type PlantedFaults } from './faults.ts'
 import { isStreaming, ModelPromoter, type Surroundings } from './promoter.ts'
-import { type Ack, ModelServer } from './server.ts'
+import { type Ack, type Entry, ModelServer } from './server.ts'
 import { carryOut, type Statement } from './statements.ts'
 
 /** What may never be has been. */
@@ -88,6 +88,23 @@ export class World implements Surroundings {
     this.note(`${server.name} dies`)
   }
 
+  /** The state in which a database stands most of the time: the first voter open, all others following it. */
+  form(): void {
+    const term = { number: 1, promoter: 'install' }
+    for (const server of this.servers) server.term = term
+    const [primary, ...others] = this.servers as [ModelServer, ...ModelServer[]]
+    primary.write(this.#ids++, term)
+    primary.isReadOnly = false
+    primary.isSuperReadOnly = false
+    primary.isSource = true
+    primary.isReplica = false
+    for (const server of others) {
+      server.source = primary.name
+      server.isReceiving = true
+      server.isApplying = true
+    }
+  }
+
   /** A disk is lost: what this server acknowledged on its way is lost with it. */
   wipe(server: ModelServer): void {
     this.crashServer(server)
@@ -126,6 +143,9 @@ export class World implements Surroundings {
   /** A client hears OK: what it was told is from now on part of the one history. */
   #acknowledge(server: ModelServer, position: number): void {
     this.counts.acknowledged += 1
+    const { id } = server.log[position] as Entry
+    const holders = this.servers.filter((one) => one.role === 'voter' && one.has(id))
+    if (holders.length < 2) throw new Violation(`${server.name} acknowledged what ${holders.length} voter holds`)
     this.checkHistory(server, position + 1)
     for (let at = this.agreed.length; at <= position; at += 1) this.agreed.push((server.log[at] as { id: number }).id)
   }
@@ -207,14 +227,13 @@ export class World implements Surroundings {
   finishClone(server: ModelServer): void {
     const donor = server.cloningFrom
     if (donor === null) return
-    const uuid = server.uuid
     const isGood = donor.isUp && donor.isOpen && !this.#isCut(server.name, donor.name)
     server.cloningFrom = null
     server.life += 1
     server.isUp = true
     if (!isGood) return
     server.copyFrom(donor)
-    if (this.faults.cloneKeepsUuid) server.uuid = uuid.replace(/-.*/, '-0')
+    if (this.faults.cloneKeepsUuid) server.uuid = server.uuidBeforeClone
     this.counts.cloned += 1
     this.note(`${server.name} is a clone of ${donor.name}`)
   }
