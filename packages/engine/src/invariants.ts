@@ -20,6 +20,7 @@ const {
   OWNER,
   BITS,
   WARM_SHIFT,
+  RARE_SHIFT,
   PRICE,
   QUANTITY,
   DISPLAY,
@@ -145,7 +146,7 @@ function checkWaiting(
       const role = warm[w + ROLE_OF]
       count++
       assert((hot[(slot << HOT_SHIFT) + BITS] & WAITING) !== 0, 'an order among the triggers waits')
-      assert(warm[w + PLACE_OF] === queue + 1, 'an order that waits knows where')
+      assert(state.orders.rare[(slot << RARE_SHIFT) + PLACE_OF] === queue + 1, 'an order that waits knows where')
       const isLive = (role & (ROLE.pending | ROLE.exit)) === 0
       assert(isLive === (queue !== 3) || (queue === 2 && role === ROLE.exit), 'what waits for its list is not live')
       if (queue < 2 && warm[w + TRAILING_OFFSET] !== 0) trailing++

@@ -17,8 +17,8 @@ export const ORDER_LAYOUT = {
   OWNER: 6,
   /** Sixteen bits of what kind of order it is (`packBits`), and above them the high bits of its command number. */
   BITS: 7,
-  /** `warm`: 2^5 integers an order; every order needs the first 16, and few the others. */
-  WARM_SHIFT: 5,
+  /** `warm`: 2^4 integers an order. */
+  WARM_SHIFT: 4,
   PRICE: 0,
   QUANTITY: 1,
   HIDDEN: 2,
@@ -39,12 +39,14 @@ export const ORDER_LAYOUT = {
   LINK: 14,
   /** What it is in a list: bits of `ROLE`; 0: it stands alone. */
   ROLE: 15,
-  /** Of an order that waits: where (`PLACE`). */
-  PLACE: 16,
+  /** `rare`: 2^2 integers an order, that only orders which wait have. */
+  RARE_SHIFT: 2,
+  /** Where it waits (`PLACE`). */
+  PLACE: 0,
   /** Price of the trade that met its trigger; 0: none has. */
-  TRIGGER_PRICE: 17,
+  TRIGGER_PRICE: 1,
   /** Of an exit: its entry. */
-  ENTRY: 18,
+  ENTRY: 2,
   /** `wide`: 2^2 floats an order. */
   WIDE_SHIFT: 2,
   CUM_QUOTE: 0,

@@ -18,6 +18,7 @@ const {
   OWNER,
   BITS,
   WARM_SHIFT,
+  RARE_SHIFT,
   PRICE,
   QUANTITY,
   HIDDEN,
@@ -62,12 +63,12 @@ export function openWaiting(
 ): number {
   const slot = storeOrder(state, incoming, origin)
   const w = slot << WARM_SHIFT
-  const { hot, warm } = state.orders
+  const { hot, rare, warm } = state.orders
   hot[(slot << HOT_SHIFT) + BITS] |= WAITING
   warm[w + ROLE_OF] = role
-  warm[w + PLACE_OF] = PLACE.none
-  warm[w + TRIGGER_PRICE] = 0
-  warm[w + ENTRY] = 0
+  rare[(slot << RARE_SHIFT) + PLACE_OF] = PLACE.none
+  rare[(slot << RARE_SHIFT) + TRIGGER_PRICE] = 0
+  rare[(slot << RARE_SHIFT) + ENTRY] = 0
   if (role === 0) {
     countOpen(state, slot, incoming.leaves)
     return slot

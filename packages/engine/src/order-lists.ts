@@ -20,6 +20,7 @@ const {
   OWNER,
   BITS,
   WARM_SHIFT,
+  RARE_SHIFT,
   QUANTITY,
   STOP_PRICE,
   TRAILING_OFFSET,
@@ -89,12 +90,12 @@ export function pairHold(state: ShardState, instrument: Instrument, own: number,
  * released. Returns the other leg, which holds nothing any more and is to be ended; 0: there is none.
  */
 export function partList(state: ShardState, instrument: Instrument, slot: number): number {
-  const { warm } = state.orders
+  const { rare, warm } = state.orders
   const w = slot << WARM_SHIFT
   const role = warm[w + ROLE_OF]
   if ((role & ROLE.entry) !== 0) return 0
   const other = warm[w + LINK]
-  const entry = (role & ROLE.exit) !== 0 ? warm[w + ENTRY] : 0
+  const entry = (role & ROLE.exit) !== 0 ? rare[(slot << RARE_SHIFT) + ENTRY] : 0
   if (entry !== 0) clear(state, entry)
   if ((role & ROLE.leg) !== 0) {
     const own = wholeHold(state, instrument, slot)
@@ -247,7 +248,7 @@ function pairUp(state: ShardState, one: number, two: number, role: number): void
 function becomeExit(state: ShardState, slot: number, entry: number): void {
   const w = slot << WARM_SHIFT
   state.orders.warm[w + ROLE_OF] = ROLE.exit
-  state.orders.warm[w + ENTRY] = entry
+  state.orders.rare[(slot << RARE_SHIFT) + ENTRY] = entry
   expireAsSaid(state, slot)
 }
 

@@ -12,8 +12,21 @@ import {
 } from '@wintrades/domain'
 import { ORDER_LAYOUT } from './layouts.ts'
 
-const { HOT_SHIFT, LEAVES, NEXT, ID_LOW, ID_NEXT, OWNER, BITS, WARM_SHIFT, QUANTITY, HIDDEN, WIDE_SHIFT, TEXT_WORDS } =
-  ORDER_LAYOUT
+const {
+  HOT_SHIFT,
+  LEAVES,
+  NEXT,
+  ID_LOW,
+  ID_NEXT,
+  OWNER,
+  BITS,
+  WARM_SHIFT,
+  QUANTITY,
+  HIDDEN,
+  WIDE_SHIFT,
+  RARE_SHIFT,
+  TEXT_WORDS,
+} = ORDER_LAYOUT
 
 /** Fields of `BITS`. */
 const SIDE_BIT = 1
@@ -62,6 +75,7 @@ function highOf(number: number): number {
 export class OrderStore {
   hot: Int32Array
   warm: Int32Array
+  rare: Int32Array
   wide: Float64Array
   /** Client order ids, zero-padded: exact, for as long as the order is open. */
   text: Int32Array
@@ -79,6 +93,7 @@ export class OrderStore {
     this.capacity = capacity
     this.hot = new Int32Array(capacity << HOT_SHIFT)
     this.warm = new Int32Array(capacity << WARM_SHIFT)
+    this.rare = new Int32Array(capacity << RARE_SHIFT)
     this.wide = new Float64Array(capacity << WIDE_SHIFT)
     this.text = new Int32Array(capacity * TEXT_WORDS)
     this.heads = new Int32Array(capacity)
@@ -193,6 +208,7 @@ export class OrderStore {
     this.capacity *= 2
     this.hot = grownInts(this.hot, this.capacity << HOT_SHIFT)
     this.warm = grownInts(this.warm, this.capacity << WARM_SHIFT)
+    this.rare = grownInts(this.rare, this.capacity << RARE_SHIFT)
     this.wide = grownFloats(this.wide, this.capacity << WIDE_SHIFT)
     this.text = grownInts(this.text, this.capacity * TEXT_WORDS)
     this.rebuildIndex()

@@ -19,6 +19,7 @@ const {
   OWNER,
   BITS,
   WARM_SHIFT,
+  RARE_SHIFT,
   PRICE,
   QUANTITY,
   HIDDEN,
@@ -128,7 +129,12 @@ function trigger(state: ShardState, instrument: Instrument, slot: number): void 
   countOpen(state, slot, -orders.leavesOf(slot))
   orders.hot[h + BITS] = (orders.hot[h + BITS] & ~WAITING) | TRIGGERED
   const account = state.positions.accountOf(orders.hot[h + OWNER])
-  state.events.triggered(account, instrument.id, state.orderIdAt(slot), orders.warm[w + TRIGGER_PRICE])
+  state.events.triggered(
+    account,
+    instrument.id,
+    state.orderIdAt(slot),
+    orders.rare[(slot << RARE_SHIFT) + TRIGGER_PRICE],
+  )
   if (other !== 0) endOther(state, instrument, other, DoneReason.linked_order)
   loadOrder(state, slot)
   if (incoming.price === 0) enterAsMarket(state, instrument, slot)

@@ -34,6 +34,7 @@ const {
   OWNER,
   BITS,
   WARM_SHIFT,
+  RARE_SHIFT,
   PRICE,
   QUANTITY,
   HIDDEN,
@@ -438,9 +439,9 @@ function writeWaitingOrder(state: ShardState, slot: number, out: SnapshotWriter)
   const { orders } = state
   const w = slot << WARM_SHIFT
   const other = orders.warm[w + LINK]
-  const entry = orders.warm[w + ENTRY]
+  const entry = orders.rare[(slot << RARE_SHIFT) + ENTRY]
   out.wide(orders.numberOf(slot))
-  out.int(orders.warm[w + TRIGGER_PRICE])
+  out.int(orders.rare[(slot << RARE_SHIFT) + TRIGGER_PRICE])
   out.int(orders.warm[w + ROLE_OF])
   out.wide(other === 0 ? 0 : orders.numberOf(other))
   out.wide(entry === 0 ? 0 : orders.numberOf(entry))
@@ -465,21 +466,21 @@ function readWaiting(state: ShardState, from: SnapshotReader): void {
 
 function readWaitingOrder(state: ShardState, triggers: Triggers, queue: number, from: SnapshotReader): void {
   const { orders, expiries } = state
-  const { warm } = orders
+  const { rare, warm } = orders
   const number = from.wide()
   const slot = orders.find(number)
   if (slot === 0) throw new SnapshotError(`order of command ${number} waits and is not there`)
   const w = slot << WARM_SHIFT
   const triggerPrice = from.int()
   const role = from.int()
-  warm[w + PLACE_OF] = PLACE.none
+  rare[(slot << RARE_SHIFT) + PLACE_OF] = PLACE.none
   if (queue < 2) triggers.add(slot)
   else if (queue === 2) triggers.release(slot, triggerPrice)
   else triggers.idle(slot)
-  warm[w + TRIGGER_PRICE] = triggerPrice
+  rare[(slot << RARE_SHIFT) + TRIGGER_PRICE] = triggerPrice
   warm[w + ROLE_OF] = role
   warm[w + LINK] = orders.find(from.wide())
-  warm[w + ENTRY] = orders.find(from.wide())
+  rare[(slot << RARE_SHIFT) + ENTRY] = orders.find(from.wide())
   restoreLink(state, slot, role)
   if (role !== ROLE.pending) return
   expiries.remove(slot)
@@ -489,9 +490,9 @@ function readWaitingOrder(state: ShardState, triggers: Triggers, queue: number, 
 /** The other side of a link: a leg that rests in the book, or the entry of an exit (which knows the older of a pair). */
 function restoreLink(state: ShardState, slot: number, role: number): void {
   const { orders } = state
-  const { warm } = orders
+  const { rare, warm } = orders
   const other = warm[(slot << WARM_SHIFT) + LINK]
-  const entry = warm[(slot << WARM_SHIFT) + ENTRY]
+  const entry = rare[(slot << RARE_SHIFT) + ENTRY]
   const isCounted = (role & (ROLE.pending | ROLE.exit)) === 0
   if (role === ROLE.leg && other !== 0) {
     warm[(other << WARM_SHIFT) + LINK] = slot

@@ -21,6 +21,7 @@ const {
   OWNER,
   BITS,
   WARM_SHIFT,
+  RARE_SHIFT,
   PRICE,
   QUANTITY,
   HIDDEN,
@@ -206,13 +207,13 @@ function hashWaiting(state: ShardState, instrument: Instrument, triggers: Trigge
     for (const [place, slot] of slots.entries()) {
       const w = slot << WARM_SHIFT
       const other = warm[w + LINK]
-      const entry = warm[w + ENTRY]
+      const entry = orders.rare[(slot << RARE_SHIFT) + ENTRY]
       hashOrder(state, slot, 0, sum)
       sum.begin(Element.waiting).int(instrument.id).int(queue).int(place).wide(orders.numberOf(slot))
       sum
         .int(warm[w + STOP_PRICE])
         .int(warm[w + TRAILING_OFFSET])
-        .int(warm[w + TRIGGER_PRICE])
+        .int(orders.rare[(slot << RARE_SHIFT) + TRIGGER_PRICE])
         .int(warm[w + ROLE_OF])
       sum
         .wide(other === 0 ? 0 : orders.numberOf(other))

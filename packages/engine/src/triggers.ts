@@ -17,6 +17,7 @@ const {
   PREVIOUS,
   BITS,
   WARM_SHIFT,
+  RARE_SHIFT,
   STOP_PRICE,
   TRAILING_OFFSET,
   TRIGGER_PRICE,
@@ -91,9 +92,9 @@ export class Triggers {
   /** Puts an order where its stop price says. */
   add(slot: number): void {
     const w = slot << WARM_SHIFT
-    const { warm } = this.orders
+    const { rare, warm } = this.orders
     const direction = directionOf(this.orders.hot[(slot << HOT_SHIFT) + BITS])
-    warm[w + PLACE_OF] = direction
+    rare[(slot << RARE_SHIFT) + PLACE_OF] = direction
     this.sideOf(direction).add(slot, warm[w + STOP_PRICE])
     if (warm[w + TRAILING_OFFSET] !== 0) this.trailOf(direction).add(slot)
   }
@@ -101,9 +102,9 @@ export class Triggers {
   /** Takes an order out of wherever it waits. */
   remove(slot: number): void {
     const w = slot << WARM_SHIFT
-    const { warm } = this.orders
-    const place = warm[w + PLACE_OF]
-    warm[w + PLACE_OF] = PLACE.none
+    const { rare, warm } = this.orders
+    const place = rare[(slot << RARE_SHIFT) + PLACE_OF]
+    rare[(slot << RARE_SHIFT) + PLACE_OF] = PLACE.none
     if (place === PLACE.released) this.unqueue(this.released, slot)
     else if (place === PLACE.unnamed) this.unqueue(this.unnamed, slot)
     else if (place !== PLACE.none) {
@@ -130,7 +131,7 @@ export class Triggers {
 
   /** Puts an order that is in no queue at the end of those whose time has come. */
   release(slot: number, price: number): void {
-    this.orders.warm[(slot << WARM_SHIFT) + TRIGGER_PRICE] = price
+    this.orders.rare[(slot << RARE_SHIFT) + TRIGGER_PRICE] = price
     this.enqueue(this.released, slot, PLACE.released)
   }
 
@@ -141,15 +142,15 @@ export class Triggers {
 
   /** Lowers what an order that waits for its trigger is for. */
   reduce(slot: number, by: number): void {
-    const place = this.orders.warm[(slot << WARM_SHIFT) + PLACE_OF]
+    const place = this.orders.rare[(slot << RARE_SHIFT) + PLACE_OF]
     if (place === PLACE.falling || place === PLACE.rising) this.sideOf(place).reduce(slot, by)
     else this.orders.hot[(slot << HOT_SHIFT) + LEAVES] -= by
   }
 
   private enqueue(queue: Queue, slot: number, place: number): void {
-    const { hot, warm } = this.orders
+    const { hot, rare } = this.orders
     const h = slot << HOT_SHIFT
-    warm[(slot << WARM_SHIFT) + PLACE_OF] = place
+    rare[(slot << RARE_SHIFT) + PLACE_OF] = place
     hot[h + NEXT] = 0
     hot[h + PREVIOUS] = queue.last
     if (queue.last === 0) queue.first = slot

@@ -39,6 +39,7 @@ const {
   OWNER,
   BITS,
   WARM_SHIFT,
+  RARE_SHIFT,
   PRICE,
   QUANTITY,
   DISPLAY,
@@ -134,11 +135,11 @@ function openOrder(state: ShardState, slot: number): OpenOrder {
 
 /** What only orders that wait or belong to a list have. */
 function listed(state: ShardState, slot: number): Pick<OpenOrder, 'trailingOffset' | 'linkedOrder' | 'waiting'> {
-  const { hot, warm } = state.orders
+  const { hot, rare, warm } = state.orders
   const w = slot << WARM_SHIFT
   const waiting = (hot[(slot << HOT_SHIFT) + BITS] & WAITING) !== 0
   const offset = warm[w + TRAILING_OFFSET]
-  const entry = waiting && (warm[w + ROLE_OF] & ROLE.exit) !== 0 ? warm[w + ENTRY] : 0
+  const entry = waiting && (warm[w + ROLE_OF] & ROLE.exit) !== 0 ? rare[(slot << RARE_SHIFT) + ENTRY] : 0
   const linked = entry || (warm[w + ROLE_OF] === 0 ? 0 : warm[w + LINK])
   return {
     ...(waiting ? { waiting } : {}),
