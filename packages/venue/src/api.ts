@@ -82,6 +82,8 @@ export type ShardStatus = {
   readonly pending: number
   /** Batch time of the oldest client order id still remembered; older ones must be looked up in history. */
   readonly deduplicationFrom: Timestamp
+  /** The engine's rules in force. */
+  readonly version: number
 }
 
 export type VenueStatus = {
@@ -89,6 +91,8 @@ export type VenueStatus = {
   /** Random non-zero number of this process. */
   readonly origin: number
   readonly shards: readonly ShardStatus[]
+  /** The newest rules that this process's engine knows; `activate_version` puts them in force. */
+  readonly engineVersion: number
   readonly links: readonly { readonly region: RegionName; readonly connected: boolean }[]
   /** Counters and gauges of the venue thread, named and unit-suffixed as they are published. */
   readonly metrics: Readonly<Record<string, number>>

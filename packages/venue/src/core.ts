@@ -16,6 +16,7 @@ import {
   type ShardIndex,
   shardOfOrder,
 } from '@wintrades/domain'
+import { ENGINE_VERSION } from '@wintrades/engine'
 import type { Logger } from '@wintrades/platform'
 import type { CommittedBatch, ShardStatus, VenueStatus } from './api.ts'
 import { encodeAll, missingDefinitions } from './encode.ts'
@@ -143,6 +144,7 @@ export class VenueCore {
       region,
       origin,
       shards: this.#nodes.map((node) => this.#shardStatus(node)),
+      engineVersion: ENGINE_VERSION,
       links: transport.regions.map((peer) => ({ region: peer, connected: this.#origins.has(peer) })),
       metrics: {
         wintrades_venue_appended_batches_total: sum('batches'),
@@ -177,6 +179,7 @@ export class VenueCore {
       fault: node.fault,
       pending: node.pending.size,
       deduplicationFrom: replica.engine.deduplicationFrom(),
+      version: replica.engine.version,
     }
   }
 

@@ -9,7 +9,7 @@ import {
   type Markets,
   type ShardIndex,
 } from '@wintrades/domain'
-import type { Engine } from '@wintrades/engine'
+import { ENGINE_VERSION, type Engine } from '@wintrades/engine'
 
 /** The envelope of the venue's own commands: nobody waits for their outcome. */
 export const OWN = { origin: 0, correlation: 0, account: 0 as AccountId } as const
@@ -26,6 +26,10 @@ export function encodeAll(commands: readonly Command[]): { readonly records: Uin
 export function missingDefinitions(markets: Markets, shard: ShardIndex, engine: Engine): Command[] {
   const known = engine.definitions()
   const commands: Command[] = []
+  // A journal that begins here follows the newest rules at once; an older one is told to when every process knows them.
+  if (engine.seq === 0 && engine.version < ENGINE_VERSION) {
+    commands.push({ ...OWN, type: CommandType.activate_version, version: ENGINE_VERSION })
+  }
   for (const { id, scale } of markets.assets) {
     if (known.assets.some((one) => one.asset === id && one.scale === scale)) continue
     commands.push({ ...OWN, type: CommandType.define_asset, asset: id, scale })

@@ -62,7 +62,7 @@ export function addOperationRoutes(api: Api, parts: OperationRouteParts): void {
     async (request) => {
       const status = venue.status()
       const withHash = request.query.hash === '1'
-      const reports = status.shards.map(async ({ shard, leader, epoch, seq, fault, pending }) => {
+      const reports = status.shards.map(async ({ shard, leader, epoch, seq, fault, pending, version }) => {
         const hash = withHash && fault === null ? await hashes.of(shard) : null
         return {
           shard,
@@ -73,6 +73,7 @@ export function addOperationRoutes(api: Api, parts: OperationRouteParts): void {
           commands: commands(shard),
           fault,
           pending,
+          version,
           stateHash: hash?.value ?? null,
         }
       })
@@ -80,6 +81,7 @@ export function addOperationRoutes(api: Api, parts: OperationRouteParts): void {
       return {
         region: status.region,
         memory_bytes: process.memoryUsage.rss(),
+        engineVersion: status.engineVersion,
         shards: await Promise.all(reports),
         links,
       }

@@ -23,6 +23,7 @@ export const RegionQuery = closed({
 export const RegionView = Type.Object({
   region: RegionName,
   memory_bytes: Type.Integer(),
+  engineVersion: Type.Integer({ description: 'The newest rules that this process’s engine knows.' }),
   shards: Type.Array(
     Type.Object({
       shard: Type.Integer(),
@@ -33,6 +34,7 @@ export const RegionView = Type.Object({
       commands: nullable(Type.Integer({ description: 'Commands in the journal up to seq.' })),
       fault: nullable(Type.String()),
       pending: Type.Integer(),
+      version: Type.Integer({ description: 'The engine’s rules in force.' }),
       stateHash: nullable(Type.String()),
     }),
   ),

@@ -75,7 +75,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   },
   'POST /api/v1/operator/activate-version': {
     status: 200,
-    body: () => ({ version: 1 }),
+    body: () => ({ version: region.venue.status().engineVersion }),
     malformed: { body: { version: 0 } },
   },
   'POST /api/v1/auth/register': {

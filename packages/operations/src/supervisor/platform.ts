@@ -15,6 +15,7 @@ import {
 } from '@wintrades/platform'
 import { inRepository } from '../repository.ts'
 import { lockDataDirectory } from './data-lock.ts'
+import { activateNewestVersion } from './engine-version.ts'
 import { LogFile } from './log-file.ts'
 import { ManagedProcess, type ProcessEvent, type ProcessPlan } from './managed-process.ts'
 import { choosePort, isFree } from './ports.ts'
@@ -79,11 +80,12 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const unlock = lockDataDirectory(dataDirectory)
   let supervisor: Supervisor | null = null
   try {
-    loadSecrets(config)
+    const { operatorApiKey } = loadSecrets(config)
     const plans = await planProcesses(config, environment, regions, options)
     supervisor = new Supervisor(config, dataDirectory, plans, options.onEvent ?? (() => {}), unlock)
     supervisor.startAll()
     await supervisor.untilReady(options.readyTimeout_ms ?? READY_TIMEOUT_MS, options.signal)
+    await supervisor.activateNewestVersion(operatorApiKey)
     return supervisor
   } catch (error) {
     if (supervisor === null) unlock()
@@ -220,6 +222,14 @@ class Supervisor implements Platform {
     await this.#until(() => this.#frontDoorSeesAll(), timeout_ms, 'the front door sees every region', signal)
     this.#beenReady = true
     this.#processes.find((one) => one.plan.name === SIMULATION)?.start()
+  }
+
+  async activateNewestVersion(operatorKey: string): Promise<void> {
+    const region = this.#processes.find((one) => one.plan.region !== undefined)
+    if (region?.plan.httpPort == null) return
+    const version = await activateNewestVersion(`http://127.0.0.1:${region.plan.httpPort}`, operatorKey)
+    if (version !== null)
+      this.#onEvent({ process: 'supervisor', message: `engine version ${version} is in force`, fault: false })
   }
 
   processes(): readonly ProcessStatus[] {
