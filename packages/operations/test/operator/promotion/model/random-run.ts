@@ -14,7 +14,7 @@ export type RunResult = {
   readonly stepsToServe: number
 }
 
-const PEACE_STEPS_MAX = 6_000
+const PEACE_STEPS_MAX = 8_000
 
 export function run({ seed, steps, faults = {} }: RunOptions): RunResult {
   const random = new Random(seed)
@@ -48,15 +48,20 @@ function work(world: World, random: Random, looks: number, lateness: number, isB
     const promoter = random.pick(world.promoters)
     const fate = () => (random.chance(lateness) ? 'late' : random.chance(lateness / 2) ? 'lost' : 'now')
     if (promoter !== undefined) world.step(promoter, looks, fate)
-  } else if (dice < 62) world.stream(random.pick(world.servers) as ModelServer)
-  else if (dice < 74) (random.pick(world.servers) as ModelServer).apply()
-  else if (dice < 86) world.deliverAck(random.below(Math.max(1, world.acks.length)))
-  else if (dice < 93) {
+  } else if (dice < 64) {
+    const replica = random.pick(world.servers) as ModelServer
+    for (let count = random.below(4); count >= 0; count -= 1) world.stream(replica)
+  } else if (dice < 76) {
+    const replica = random.pick(world.servers) as ModelServer
+    for (let count = random.below(6); count >= 0; count -= 1) replica.apply()
+  } else if (dice < 89) {
+    world.deliverAck(random.below(world.acks.length))
+  } else if (dice < 93) {
     const open = world.servers.filter((server) => server.isOpen)
     if (isBusy && open.length > 0) world.commit(random.pick(open) as ModelServer)
   } else if (dice < 95) world.finishClone(random.pick(world.servers) as ModelServer)
   else if (dice < 97) world.expireLock(random.pick(world.servers) as ModelServer)
-  else if (dice < 98) world.executeLate(random.below(Math.max(1, world.late.length)))
+  else if (dice < 98) world.executeLate(random.below(world.late.length))
   else if (random.chance(0.3)) restart(world, random)
 }
 
@@ -130,7 +135,7 @@ function settle(world: World, random: Random): RunResult {
   const before = world.counts.acknowledged
   for (let step = 0; step < PEACE_STEPS_MAX; step += 1) {
     // Clients fall silent once in a while, so that replicas can be seen to have everything.
-    work(world, random, 4, 0, step % 600 < 300)
+    work(world, random, 4, 0, step % 400 < 150)
     if (absent !== undefined) absent.isUp = false
     world.check()
     if (step % 20 !== 0) continue

@@ -30,6 +30,7 @@ export type Ack = {
 export class ModelServer {
   readonly name: string
   readonly role: 'voter' | 'reader'
+  readonly region: string
   uuid = ''
   uuids = 0
   uuidBeforeClone = ''
@@ -41,6 +42,7 @@ export class ModelServer {
   // Durable.
   log: Entry[] = []
   logged: GtidSet = EMPTY
+  #rows: { readonly position: number; readonly row: Term }[] = []
   relay: Entry[] = []
   relayed: GtidSet = EMPTY
   term: Term | null = null
@@ -65,6 +67,7 @@ export class ModelServer {
   constructor(name: string, role: 'voter' | 'reader') {
     this.name = name
     this.role = role
+    this.region = name.replace(/_.*/, '')
     this.isReplica = role === 'voter'
     this.renew()
   }
@@ -93,7 +96,7 @@ export class ModelServer {
   /** The row as a query sees it. */
   get row(): Term | null {
     const waiting = this.owned[0]?.position ?? this.log.length
-    return this.log.findLast((entry, at) => at < waiting && entry.row !== null)?.row ?? null
+    return this.#rows.findLast(({ position }) => position < waiting)?.row ?? null
   }
 
   /** Whether the transaction is on its disk, applied or not. */
@@ -108,6 +111,7 @@ export class ModelServer {
   }
 
   append(entry: Entry): void {
+    if (entry.row !== null) this.#rows.push({ position: this.log.length, row: entry.row })
     this.log.push(entry)
     this.logged = union(this.logged, entry.set)
   }
@@ -118,14 +122,17 @@ export class ModelServer {
       this.cursor = 0
       this.cursorLife = source.life
     }
-    const mine = union(this.relayed, this.logged)
-    while (this.cursor < source.log.length && contains(mine, (source.log[this.cursor] as Entry).set)) this.cursor += 1
+    while (this.cursor < source.log.length && this.#hasSet((source.log[this.cursor] as Entry).set)) this.cursor += 1
     const entry = source.log[this.cursor]
     if (entry === undefined) return null
     this.relay.push(entry)
     this.relayed = union(this.relayed, entry.set)
     const position = this.cursor++
     return this.isReplica && source.isSource ? { from: this, to: source, life: source.life, position } : null
+  }
+
+  #hasSet(set: GtidSet): boolean {
+    return contains(this.logged, set) || contains(this.relayed, set)
   }
 
   /** Applies one transaction of the relay log. With semi-sync source on, the applier waits for ever. */
@@ -171,6 +178,7 @@ export class ModelServer {
   wipe(): void {
     this.crash()
     this.log = []
+    this.#rows = []
     this.logged = EMPTY
     this.relay = []
     this.relayed = EMPTY

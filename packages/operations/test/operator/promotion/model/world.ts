@@ -43,21 +43,21 @@ export class World implements Surroundings {
   }
 
   canReach(promoter: ModelPromoter, server: ModelServer): boolean {
-    return server.isUp && server.cloningFrom === null && !this.#isCut(promoter.region, server.name)
+    return server.isUp && server.cloningFrom === null && !this.#isCut(promoter.region, server.region)
   }
 
   isConnected(a: ModelServer, b: ModelServer): boolean {
-    return a.isUp && b.isUp && b.cloningFrom === null && !this.#isCut(a.name, b.name)
+    return a.isUp && b.isUp && b.cloningFrom === null && !this.#isCut(a.region, b.region)
   }
 
   #isCut(a: string, b: string): boolean {
-    return this.cuts.has(`${regionOf(a)} ${regionOf(b)}`)
+    return this.cuts.size > 0 && this.cuts.has(`${a} ${b}`)
   }
 
   cut(a: string, b: string): void {
     this.cuts.add(`${a} ${b}`).add(`${b} ${a}`)
     for (const promoter of this.promoters) {
-      const far = this.servers.filter((server) => this.#isCut(promoter.region, server.name))
+      const far = this.servers.filter((server) => this.#isCut(promoter.region, server.region))
       this.#abandonLocks(promoter, far)
     }
   }
@@ -133,7 +133,7 @@ export class World implements Surroundings {
   deliverAck(index: number): void {
     const [ack] = this.acks.splice(index, 1)
     if (ack === undefined || ack.to.life !== ack.life || !ack.to.isUp) return
-    if (this.#isCut(ack.from.name, ack.to.name)) {
+    if (this.#isCut(ack.from.region, ack.to.region)) {
       this.acks.push(ack)
       return
     }
@@ -227,7 +227,7 @@ export class World implements Surroundings {
   finishClone(server: ModelServer): void {
     const donor = server.cloningFrom
     if (donor === null) return
-    const isGood = donor.isUp && donor.isOpen && !this.#isCut(server.name, donor.name)
+    const isGood = donor.isUp && donor.isOpen && !this.#isCut(server.region, donor.region)
     server.cloningFrom = null
     server.life += 1
     server.isUp = true
@@ -265,10 +265,6 @@ export class World implements Surroundings {
 
 function allOf(server: ModelServer): ModelServer['logged'] {
   return union(server.logged, server.relayed)
-}
-
-function regionOf(name: string): string {
-  return name.replace(/_.*/, '')
 }
 
 function asAttach(action: Extract<Statement, { kind: 'clone' }>, server: ModelServer): Statement {
