@@ -104,9 +104,17 @@ export class ArchivedHistory {
   /** One process's writer: what it has not flushed dies with it. As strict as the real one about what it is given. */
   writer(): HistorySink {
     const unflushed = new Map<ShardIndex, { readonly seq: Seq; readonly bytes: Uint8Array }[]>()
-    return {
-      progress: (shard) => this.#of(shard).length as Seq,
-      write: (batch) => {
+    const flush = () => {
+      for (const waiting of unflushed.values()) for (const { bytes } of waiting) this.#keep(bytes)
+      unflushed.clear()
+    }
+    const flush = () => {
+      for (const waiting of unflushed.values()) for (const { bytes } of waiting) this.#keep(bytes)
+      unflushed.clear()
+    }
+    const writer = {
+      progress: (shard: ShardIndex) => this.#of(shard).length as Seq,
+      write: (batch: Uint8Array) => {
         const { shard, seq } = readBatchHeader(batch)
         const waiting = unflushed.get(shard) ?? []
         const last = waiting.at(-1)
@@ -114,10 +122,8 @@ export class ArchivedHistory {
         waiting.push({ seq, bytes: batch.slice() })
         unflushed.set(shard, waiting)
       },
-      flush: () => {
-        for (const waiting of unflushed.values()) for (const { bytes } of waiting) this.#keep(bytes)
-        unflushed.clear()
-      },
+      flush,
+      sync: flush,
     }
   }
 
