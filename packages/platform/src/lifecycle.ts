@@ -42,14 +42,19 @@ export class Lifecycle {
     return this.#stopping
   }
 
-  /** On SIGINT, SIGTERM, or the end of the parent's IPC channel: stop, then exit. A second signal exits at once. */
+  /**
+   * On SIGINT, SIGTERM, or the end of the parent's IPC channel: stop, then exit. A second signal exits at once. What a terminal sends to
+   * everybody on it (Ctrl-C, hanging up) is for the supervisor, if there is one: it stops its processes in order.
+   */
   exitOnSignals(): void {
     const leave = async (reason: string) => {
       if (this.stopping && reason.startsWith('SIG')) process.exit(1)
       const clean = await this.stop(reason)
       process.exit(clean ? 0 : 1)
     }
-    process.on('SIGINT', () => void leave('SIGINT'))
+    const isSupervised = process.send !== undefined
+    process.on('SIGINT', () => void (isSupervised || leave('SIGINT')))
+    if (isSupervised) process.on('SIGHUP', () => {})
     process.on('SIGTERM', () => void leave('SIGTERM'))
     process.on('disconnect', () => void leave('the supervisor is gone'))
     for (const event of ['uncaughtException', 'unhandledRejection'] as const) {

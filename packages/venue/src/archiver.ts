@@ -1,5 +1,5 @@
 // Off the hot path, for the shards that are led here: tails the journal with a replica of its own, hands every batch with its events to the
-// history, takes snapshots, and prunes the journal behind them. Promises that the history has every batch before a snapshot is taken of it,
+// history, takes snapshots, and prunes the journal behind them. Promises that the history has every batch, on disk, before a snapshot is taken of it,
 // so that what is pruned is in both; a crash anywhere repeats nothing and misses nothing.
 
 import type { Markets, Seq, Shard, ShardIndex } from '@wintrades/domain'
@@ -13,8 +13,10 @@ import { Replica } from './replica.ts'
 export interface HistorySink {
   progress(shard: ShardIndex): Seq
   write(batch: Uint8Array, events: Float64Array): void
-  /** What was written is there for good when it returns. */
+  /** What was written can be read when it returns. */
   flush(): void
+  /** And it is on the disk: what the journal is pruned of must be there. */
+  sync(): void
 }
 
 export type ArchiverOptions = {
@@ -35,7 +37,8 @@ export type ArchiverOptions = {
   readonly now_ms?: () => number
 }
 
-const READ_BYTES = 512 * 1024
+/** A turn is short, so that whoever paces the archiver can let others have the processor in between. */
+const READ_BYTES = 64 * 1024
 const SNAPSHOT_COMMANDS = 250_000
 const SNAPSHOT_MS = 60_000
 const JOURNAL_KEPT_MS = 60_000
@@ -56,9 +59,9 @@ export class Archiver {
     this.#now_ms = options.now_ms ?? (() => performance.now())
   }
 
-  /** Does a little of what is to be done for each shard; true: there is more at once. */
-  async turn(): Promise<boolean> {
-    let more = false
+  /** Does a little of what is to be done for each shard; returns how many batches are left. */
+  async turn(): Promise<number> {
+    let left = 0
     for (const shard of this.#options.markets.shards) {
       if (this.#failed.has(shard.index) || this.#now_ms() < (this.#retryAt_ms.get(shard.index) ?? 0)) continue
       if (!this.#options.isLeading(shard.index)) {
@@ -66,12 +69,12 @@ export class Archiver {
         continue
       }
       try {
-        more = (await this.#archive(shard)) || more
+        left += await this.#archive(shard)
       } catch (error) {
         this.#trouble(shard, error)
       }
     }
-    return more
+    return left
   }
 
   /** Either way trading goes on and the journal keeps everything. */
@@ -90,7 +93,7 @@ export class Archiver {
     }
   }
 
-  async #archive(shard: Shard): Promise<boolean> {
+  async #archive(shard: Shard): Promise<number> {
     let archive = this.#archives.get(shard.index)
     if (archive === undefined) {
       const journal = this.#options.journals[shard.index]
@@ -148,16 +151,17 @@ class Archive {
     this.#snapshotSeq = this.#replica.seq
   }
 
-  async turn(): Promise<boolean> {
+  async turn(): Promise<number> {
     const rows = await this.#journal.read((this.#replica.seq + 1) as Seq, READ_BYTES)
     for (const { bytes } of rows) {
       const events = this.#replica.apply(bytes)
       this.#commands += readBatchHeader(bytes).commandCount
       if (this.#replica.seq > this.#written) this.#options.history.write(bytes, events)
     }
-    if (rows.length === 0) this.#options.history.flush()
+    const left = rows.length === 0 ? 0 : ((await this.#journal.extent())?.last ?? 0) - this.#replica.seq
+    if (left === 0) this.#options.history.flush()
     await this.#snapshotIfDue()
-    return rows.length > 0
+    return left
   }
 
   async #snapshotIfDue(): Promise<void> {
@@ -170,7 +174,7 @@ class Archive {
   async #takeSnapshot(): Promise<void> {
     const { snapshots, history, logger } = this.#options
     const began_ms = this.#now_ms()
-    history.flush()
+    history.sync()
     const snapshot = this.#replica.snapshot()
     const { seq } = snapshot
     await snapshots.write(this.#shard.index, snapshot)

@@ -63,6 +63,10 @@ class MemoryHistory implements HistorySink {
     this.#written = seq
   }
 
+  sync(): void {
+    this.flush()
+  }
+
   flush(): void {
     this.#durable = this.#written
   }

@@ -13,6 +13,8 @@ export type ArchiverThreadOptions = {
 
 export type ToArchiver =
   | { readonly kind: 'leading'; readonly shards: readonly ShardIndex[] }
+  /** Whether this process has much to do for its clients. */
+  | { readonly kind: 'busy'; readonly busy: boolean }
   | { readonly kind: 'stop' }
 
 /** Where the history's files are. */

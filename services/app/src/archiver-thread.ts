@@ -10,6 +10,12 @@ import { Archiver, journalPath, SnapshotFiles, SqliteJournal } from '@wintrades/
 import { type ArchiverThreadOptions, historyDirectory, type ToArchiver } from './archiver-messages.ts'
 
 const IDLE_MS = 100
+/** While there is much to do for clients, the archiver works for one part of the time in so many. */
+const BUSY_PARTS = 4
+/** However busy: farther behind than this many batches it does not fall. */
+const BEHIND_MAX = 50_000
+/** Short transactions: a long one would take the processor from trading for as long. */
+const EVENTS_PER_TRANSACTION = 1_000
 const { region, markets, dataDirectory, logLevel } = workerData as ArchiverThreadOptions
 const logger = createLogger('archiver', { level: logLevel, fields: { region } })
 
@@ -18,9 +24,14 @@ if (process.platform === 'linux') setPriority(0, constants.priority.PRIORITY_LOW
 
 const leading = new Set<ShardIndex>()
 let stopping = false
+let busy = false
 parentPort?.on('message', (message: ToArchiver) => {
   if (message.kind === 'stop') {
     stopping = true
+    return
+  }
+  if (message.kind === 'busy') {
+    busy = message.busy
     return
   }
   leading.clear()
@@ -28,7 +39,9 @@ parentPort?.on('message', (message: ToArchiver) => {
 })
 
 const journals = markets.shards.map((shard) => new SqliteJournal(journalPath(dataDirectory, shard)))
-const history = new HistoryWriter(historyDirectory(dataDirectory), markets)
+const history = new HistoryWriter(historyDirectory(dataDirectory), markets, {
+  eventsPerTransaction: EVENTS_PER_TRANSACTION,
+})
 const archiver = new Archiver({
   markets,
   journals,
@@ -39,8 +52,12 @@ const archiver = new Archiver({
 })
 
 while (!stopping) {
-  if (await archiver.turn()) await turn()
-  else await pause(IDLE_MS)
+  const began_ms = performance.now()
+  const behind = await archiver.turn()
+  const took_ms = performance.now() - began_ms
+  if (behind === 0) await pause(IDLE_MS)
+  else if (busy && behind < BEHIND_MAX) await pause(took_ms * (BUSY_PARTS - 1))
+  else await turn()
 }
 history.close()
 for (const journal of journals) journal.close()

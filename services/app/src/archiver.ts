@@ -6,6 +6,8 @@ import type { Venue } from '@wintrades/venue'
 import type { ArchiverThreadOptions, ToArchiver } from './archiver-messages.ts'
 
 const TELL_MS = 200
+/** Commands applied a second from which on the archiver leaves the processors to trading. */
+const BUSY_COMMANDS_PER_SECOND = 4_000
 
 export function startArchiver(
   options: Omit<ArchiverThreadOptions, 'region'> & {
@@ -21,18 +23,26 @@ export function startArchiver(
   worker.on('exit', () => {
     ended = true
   })
+  const tell = (message: ToArchiver) => worker.postMessage(message)
   let told = ''
+  let toldBusy = false
+  let applied = 0
   const timer = setInterval(() => {
-    const shards = venue.status().shards.flatMap((one) => (one.leading ? [one.shard] : []))
-    if (shards.join() === told) return
+    const { shards: all, metrics } = venue.status()
+    const shards = all.flatMap((one) => (one.leading ? [one.shard] : []))
+    if (shards.join() !== told) tell({ kind: 'leading', shards })
     told = shards.join()
-    worker.postMessage({ kind: 'leading', shards } satisfies ToArchiver)
+    const appliedNow = metrics['wintrades_venue_applied_commands_total'] ?? 0
+    const busy = (appliedNow - applied) / (TELL_MS / 1_000) >= BUSY_COMMANDS_PER_SECOND
+    applied = appliedNow
+    if (busy !== toldBusy) tell({ kind: 'busy', busy })
+    toldBusy = busy
   }, TELL_MS)
   return {
     stop: async () => {
       clearInterval(timer)
       if (ended) return
-      worker.postMessage({ kind: 'stop' } satisfies ToArchiver)
+      tell({ kind: 'stop' })
       await once(worker, 'exit')
     },
   }

@@ -38,7 +38,7 @@ export type HistoryWriterFigures = {
 const EVENTS_PER_TRANSACTION = 5_000
 const TRANSACTION_MS = 50
 
-/** An archiver's sink: `progress`, `write`, `flush`, `close`. */
+/** An archiver's sink: `progress`, `write`, `flush`, `sync`, `close`. */
 export class HistoryWriter {
   readonly #directory: string
   readonly #markets: Markets
@@ -64,9 +64,14 @@ export class HistoryWriter {
     this.#shard(readBatchHeader(bytes).shard).write(bytes, events)
   }
 
-  /** Commits what has been taken. */
+  /** Commits what has been taken. It can be read; a power cut may still take it back, and then the journal gives it again. */
   flush(): void {
     for (const shard of this.#shards) shard?.flush()
+  }
+
+  /** Commits, and waits until it is on the disk. */
+  sync(): void {
+    for (const shard of this.#shards) shard?.sync()
   }
 
   figures(shard: ShardIndex): HistoryWriterFigures {
@@ -151,6 +156,12 @@ class ShardHistory {
     this.#takenSlots = 0
     this.#transactions++
     this.#writing_ms += performance.now() - began_ms
+  }
+
+  /** A checkpoint begins by writing the log to the disk, whether or not it can copy all of it then. */
+  sync(): void {
+    this.flush()
+    this.#database.exec('PRAGMA wal_checkpoint(PASSIVE)')
   }
 
   figures(): HistoryWriterFigures {

@@ -62,8 +62,6 @@ export class ManagedProcess {
     const child = fork(this.plan.entry, this.plan.args ?? [], {
       env: this.plan.environment,
       execArgv: NODE_ARGS,
-      // A session of its own, so that Ctrl-C reaches only the supervisor, which stops the children in order.
-      detached: process.platform !== 'win32',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     this.#child = child
