@@ -108,10 +108,6 @@ export class ArchivedHistory {
       for (const waiting of unflushed.values()) for (const { bytes } of waiting) this.#keep(bytes)
       unflushed.clear()
     }
-    const flush = () => {
-      for (const waiting of unflushed.values()) for (const { bytes } of waiting) this.#keep(bytes)
-      unflushed.clear()
-    }
     const writer = {
       progress: (shard: ShardIndex) => this.#of(shard).length as Seq,
       write: (batch: Uint8Array) => {
@@ -125,6 +121,7 @@ export class ArchivedHistory {
       flush,
       sync: flush,
     }
+    return writer
   }
 
   #keep(batch: Uint8Array): void {
