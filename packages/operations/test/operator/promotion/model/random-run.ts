@@ -23,9 +23,10 @@ export function run({ seed, steps, faults = {} }: RunOptions): RunResult {
     if (seed % 8 === 0) settle(world, random)
     else world.form()
     // Few kinds of fault at a time show more than all at once.
-    const kinds = Object.keys(TROUBLES).filter(() => random.chance(0.5)) as (keyof typeof TROUBLES)[]
-    const trouble = 0.01 + random.next() * 0.08
-    const lateness = random.chance(0.5) ? 0.05 : 0.4
+    const isDuel = random.chance(0.3)
+    const kinds = isDuel ? DUEL : (Object.keys(TROUBLES).filter(() => random.chance(0.5)) as Trouble[])
+    const trouble = isDuel ? 0.06 : 0.01 + random.next() * 0.08
+    const lateness = isDuel ? 0.3 : 0.05
     const looks = random.chance(0.3) ? 1 : 4
     for (let step = 0; step < steps; step += 1) {
       const kind = random.chance(trouble) ? random.pick(kinds) : undefined
@@ -60,9 +61,9 @@ function work(world: World, random: Random, looks: number, lateness: number, isB
     const open = world.servers.filter((server) => server.isOpen)
     if (isBusy && open.length > 0) world.commit(random.pick(open) as ModelServer)
   } else if (dice < 95) world.finishClone(random.pick(world.servers) as ModelServer)
-  else if (dice < 97) world.expireLock(random.pick(world.servers) as ModelServer)
-  else if (dice < 98) world.executeLate(random.below(world.late.length))
-  else if (random.chance(0.3)) restart(world, random)
+  else if (dice < 96) world.expireLock(random.pick(world.servers) as ModelServer)
+  else if (dice < 97) world.executeLate(random.below(world.late.length))
+  else restart(world, random)
 }
 
 function restart(world: World, random: Random): void {
@@ -70,6 +71,7 @@ function restart(world: World, random: Random): void {
   if (server.cloningFrom === null) server.isUp = true
   const promoter = random.pick(world.promoters)
   if (promoter?.isUp === false) promoter.start()
+  if (random.chance(0.2)) world.heal()
 }
 
 const TROUBLES = {
@@ -88,6 +90,10 @@ const TROUBLES = {
   cut: (world: World, random: Random) => {
     const [a, b] = [random.pick(VOTERS) as string, random.pick(VOTERS) as string]
     if (a !== b) world.cut(a, b)
+  },
+  isolatePrimary: (world: World) => {
+    const open = world.servers.find((server) => server.isOpen)
+    for (const other of VOTERS) if (open !== undefined && other !== open.region) world.cut(open.region, other)
   },
   isolate: (world: World, random: Random) => {
     const alone = random.pick(VOTERS) as string
@@ -119,6 +125,11 @@ function mayBeWiped(world: World, server: ModelServer): boolean {
 function agrees(world: World, server: ModelServer): boolean {
   return world.agreed.every((id, at) => server.log[at]?.id === id)
 }
+
+type Trouble = keyof typeof TROUBLES
+
+/** What brings operators into each other's way. */
+const DUEL: readonly Trouble[] = ['crashPrimary', 'crashPromoter', 'cut', 'isolatePrimary', 'heal', 'plan']
 
 /** Peace: links whole, nothing late. Two voters or more are up; within a bound there must be a primary and everybody follow it. */
 function settle(world: World, random: Random): RunResult {

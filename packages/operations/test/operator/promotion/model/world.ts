@@ -14,6 +14,8 @@ export class Violation extends Error {
 
 export const VOTERS = ['us', 'eu', 'ap'] as const
 
+export type Fate = 'now' | 'late' | 'lost'
+
 type Late = { readonly server: ModelServer; readonly life: number; readonly statement: Statement }
 
 export class World implements Surroundings {
@@ -177,7 +179,7 @@ export class World implements Surroundings {
   }
 
   /** One step of an operator. `fate`: what becomes of a statement that it sends. */
-  step(promoter: ModelPromoter, looks: number, fate: () => 'now' | 'late' | 'lost'): void {
+  step(promoter: ModelPromoter, looks: number, fate: (statement: Statement) => Fate): void {
     if (!promoter.isUp) return
     const decision = promoter.look(this, looks)
     if (decision === null) return
@@ -199,7 +201,7 @@ export class World implements Surroundings {
     if (server.lock !== promoter.id) return
     promoter.noteSent(action, this)
     const statement = this.faults.attachUnchecked && action.kind === 'clone' ? asAttach(action, server) : action
-    const what = fate()
+    const what = fate(statement)
     if (what === 'now') this.#execute(server, statement)
     else if (what === 'late') this.late.push({ server, life: server.life, statement })
   }
