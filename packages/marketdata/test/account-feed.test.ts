@@ -4,7 +4,7 @@ import type { AccountId, Seq, ShardIndex } from '@wintrades/domain'
 import { expect, test } from 'vitest'
 import { type AccountEvent, AccountFeed, formatCursor, INDEX_END, parseCursor } from '../src/live/account-feed.ts'
 import { isDone } from '../src/order-status.ts'
-import { Flow, TestShard } from './support/test-shard.ts'
+import { Flow, followed, TestShard } from './support/test-shard.ts'
 
 const ME = 2 as AccountId
 const SHARD = 0 as ShardIndex
@@ -40,15 +40,13 @@ test('open orders and balances follow the engine', () => {
   }
   const state = shard.engine.account(ME)
   expect(state.openOrders.length).toBeGreaterThan(0)
-  expect([...open.values()]).toMatchObject(
-    [...state.openOrders].sort((a, b) => a.order - b.order).map(({ displayQuantity, ...order }) => order),
-  )
+  expect([...open.values()]).toMatchObject([...state.openOrders].sort((a, b) => a.order - b.order).map(followed))
   for (const balance of state.balances) {
     if (!balances.has(balance.asset)) continue
     expect(balances.get(balance.asset)).toEqual({ available: balance.available, held: balance.held })
   }
   expect(new Set(events.filter((event) => event.kind === 'order').map((event) => event.change))).toEqual(
-    new Set(['accepted', 'fill', 'done', 'rejected', 'replaced', 'reduced']),
+    new Set(['accepted', 'fill', 'done', 'rejected', 'replaced', 'reduced', 'activated', 'triggered']),
   )
   expect([...stream.openOrders].map((order) => order.order).sort()).toEqual(
     state.openOrders.map((one) => one.order).sort(),

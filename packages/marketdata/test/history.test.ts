@@ -15,7 +15,7 @@ import { MarketData } from '../src/live/market-data.ts'
 import { isDone, OrderStatus } from '../src/order-status.ts'
 import { markets } from './support/markets.ts'
 import { Random } from './support/random.ts'
-import { Flow, type TestBatch, TestShard } from './support/test-shard.ts'
+import { Flow, followed, type TestBatch, TestShard } from './support/test-shard.ts'
 
 const folders: string[] = []
 const SHARD = 0 as ShardIndex
@@ -193,8 +193,7 @@ describe('what is read', () => {
     expect(open.length).toBeGreaterThan(3)
     expect(rows.filter((row) => (row['status'] as number) < OrderStatus.filled).length).toBe(open.length)
     for (const order of open) {
-      const { displayQuantity, ...expected } = order
-      expect(reader.orderById(order.order)).toMatchObject(expected)
+      expect(reader.orderById(order.order)).toMatchObject(followed(order))
       expect(reader.orderByClientId(SHARD, order.account, order.clientOrderId)?.order).toBe(order.order)
     }
     expect(reader.orderById((16 * 9_999_999) as never)).toBeNull()

@@ -18,6 +18,8 @@ import {
   ORDER_DONE,
   ORDER_REDUCED,
   ORDER_REPLACED,
+  ORDER_TRIGGERED,
+  type OrderType,
   type Price,
   readBatchHeader,
   Side,
@@ -26,7 +28,7 @@ import {
 } from '@wintrades/domain'
 import { CommandCursor } from '../command-cursor.ts'
 import { CANDLE_INTERVALS, CandleSeries } from '../live/candles.ts'
-import { doneStatus, OrderStatus } from '../order-status.ts'
+import { acceptedStatus, doneStatus, OrderStatus, triggeredStatus } from '../order-status.ts'
 import {
   ACCOUNT_IN_FLIGHT,
   ACCOUNT_OUTSIDE,
@@ -43,6 +45,8 @@ import {
 export type OrderChangeRow = {
   readonly order_id: number
   status: number | null
+  /** 1: its list went live, which decides the status if `status` is null and the order has no trigger of its own. */
+  activated: number
   done_reason: number | null
   price: number | null
   quantity: number | null
@@ -129,6 +133,9 @@ export class HistoryRows {
         change.leaves_qty = slot(events, offset, ORDER_REDUCED.leavesQty)
         break
       }
+      case EventType.order_triggered:
+        this.#triggered(events, offset)
+        break
       case EventType.funds_moved:
         this.#fundsMoved(events, offset, index)
         break
@@ -144,6 +151,8 @@ export class HistoryRows {
     row.price = slot(events, offset, ORDER_ACCEPTED.price)
     row.quantity = slot(events, offset, ORDER_ACCEPTED.quantity)
     row.leaves_qty = row.quantity
+    row.status = acceptedStatus(order.orderType, order.link)
+    row.stop_price = slot(events, offset, ORDER_ACCEPTED.stopPrice)
     this.orders.set(row.order_id, row)
   }
 
@@ -258,6 +267,14 @@ export class HistoryRows {
     change.leaves_qty = 0
   }
 
+  #triggered(events: Float64Array, offset: number): void {
+    const change = this.#changeOf(slot(events, offset, ORDER_TRIGGERED.order))
+    const triggerPrice = slot(events, offset, ORDER_TRIGGERED.triggerPrice)
+    if ('order_type' in change) change.status = triggeredStatus(change.order_type as OrderType, triggerPrice)
+    else if (triggerPrice !== 0) change.status = OrderStatus.new
+    else change.activated = 1
+  }
+
   #fundsMoved(events: Float64Array, offset: number, index: number): void {
     const { shard, seq, timestamp } = this.#batch
     const account = slot(events, offset, EVENT.account)
@@ -292,6 +309,7 @@ export class HistoryRows {
       change = {
         order_id,
         status: null,
+        activated: 0,
         done_reason: null,
         price: null,
         quantity: null,
@@ -325,7 +343,9 @@ export class HistoryRows {
       quantity: order.quantity,
       quote_amount: order.quoteAmount,
       stop_price: order.stopPrice,
+      trailing_offset: order.trailingOffset,
       display_quantity: order.displayQuantity,
+      minimum_quantity: order.minimumQuantity,
       expire_time: order.expireTime,
       status: OrderStatus.new,
       done_reason: null,

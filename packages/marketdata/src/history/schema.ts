@@ -34,7 +34,9 @@ export type OrdersTable = {
   quantity: number
   quote_amount: number
   stop_price: number
+  trailing_offset: number
   display_quantity: number
+  minimum_quantity: number
   expire_time: number
   /** `OrderStatus`. */
   status: number
@@ -220,6 +222,7 @@ export type HistoryMigration = {
 
 export const HISTORY_MIGRATIONS: readonly HistoryMigration[] = [
   { version: 1, compatibleFrom: 1, statements: createEverything },
+  { version: 2, compatibleFrom: 1, statements: addOrderFields },
 ]
 
 export const HISTORY_SCHEMA_VERSION = HISTORY_MIGRATIONS.at(-1)?.version ?? 0
@@ -300,6 +303,16 @@ function createEverything(database: Kysely<HistoryDatabase>, dialect: HistoryDia
       .addColumn('client_id' as never, 'varchar(36)', (it) => it.notNull())
       .compile(),
   ]
+}
+
+/** What trailing stops and minimum quantities brought. The release before writes orders without them. */
+function addOrderFields(database: Kysely<HistoryDatabase>): CompiledQuery[] {
+  return ['trailing_offset', 'minimum_quantity'].map((column) =>
+    database.schema
+      .alterTable('orders')
+      .addColumn(column, 'bigint', (it) => it.notNull().defaultTo(0))
+      .compile(),
+  )
 }
 
 function notNull<Table extends string>(builder: Columns<Table>, integers: readonly string[]): Columns<Table> {

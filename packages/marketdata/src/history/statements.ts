@@ -2,8 +2,10 @@
 // here; a column that a type does not have, or that is forgotten, does not type-check.
 
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import { OrderType } from '@wintrades/domain'
 import type { Compilable } from 'kysely'
 import { sql } from 'kysely'
+import { OrderStatus } from '../order-status.ts'
 import type { OrderChangeRow } from './rows.ts'
 import type {
   CandlesTable,
@@ -97,12 +99,13 @@ function placeholders(columns: readonly PropertyKey[]): never {
 }
 
 function orderChange(): Compilable {
-  const kept = (column: 'status' | 'done_reason' | 'price' | 'quantity' | 'cum_qty' | 'cum_quote' | 'leaves_qty') =>
+  const kept = (column: 'done_reason' | 'price' | 'quantity' | 'cum_qty' | 'cum_quote' | 'leaves_qty') =>
     sql<number>`coalesce(${0}, ${sql.ref(column)})`
+  const [limit, live] = [sql.lit(OrderType.limit), sql.lit(OrderStatus.new)]
   return queries
     .updateTable('orders')
     .set({
-      status: kept('status'),
+      status: sql<number>`coalesce(${0}, case when ${0} = 1 and ${sql.ref('order_type')} = ${limit} then ${live} else ${sql.ref('status')} end)`,
       done_reason: kept('done_reason'),
       price: kept('price'),
       quantity: kept('quantity'),
@@ -117,6 +120,7 @@ function orderChange(): Compilable {
 
 const ORDER_CHANGE_COLUMNS = [
   'status',
+  'activated',
   'done_reason',
   'price',
   'quantity',
@@ -150,7 +154,9 @@ const ORDER_COLUMNS = columnsOf<OrdersTable>()(
   'quantity',
   'quote_amount',
   'stop_price',
+  'trailing_offset',
   'display_quantity',
+  'minimum_quantity',
   'expire_time',
   'status',
   'done_reason',

@@ -38,7 +38,7 @@ import {
   TRADE,
 } from '@wintrades/domain'
 import { CommandCursor } from '../command-cursor.ts'
-import { doneStatus, isDone, OrderStatus, openStatus } from '../order-status.ts'
+import { acceptedStatus, doneStatus, isDone, OrderStatus, openStatus, triggeredStatus } from '../order-status.ts'
 import type { MarketBatch } from './market-data.ts'
 
 export type AccountBatch = MarketBatch & { readonly bytes: Uint8Array }
@@ -55,8 +55,12 @@ export type OrderSnapshot = {
   readonly selfTradePrevention: SelfTradePrevention
   readonly flags: number
   readonly price: Price
+  /** Of a trailing stop: where it stood when it was accepted, or when this began to listen. */
   readonly stopPrice: Price
+  readonly trailingOffset: Price
   readonly displayQuantity: Quantity
+  /** Unknown of an order that was open before anybody listened. */
+  readonly minimumQuantity?: Quantity
   readonly expireTime: Timestamp
   readonly quantity: Quantity
   readonly quoteAmount: Amount
@@ -78,7 +82,8 @@ export type Fill = {
   readonly liquidity: 'MAKER' | 'TAKER'
 }
 
-export type OrderChange = 'accepted' | 'fill' | 'replaced' | 'reduced' | 'triggered' | 'done' | 'rejected'
+/** `activated`: the list of the order has come about, and it waits no longer for that. */
+export type OrderChange = 'accepted' | 'fill' | 'replaced' | 'reduced' | 'activated' | 'triggered' | 'done' | 'rejected'
 
 type At = { readonly seq: Seq; readonly index: number; readonly timestamp: Timestamp }
 
@@ -87,6 +92,8 @@ export type OrderEvent = At & {
   readonly change: OrderChange
   readonly order: OrderSnapshot
   readonly fill: Fill | null
+  /** The price that met its trigger, when the change is `triggered`. */
+  readonly triggerPrice?: Price
   /** Set when the change is `done`. */
   readonly doneReason: DoneReason | null
   /** 0 unless the change is `rejected`. */
@@ -288,7 +295,9 @@ export class AccountStream {
     if (this.#ready) return true
     if (seq < this.#droppedBefore) return false
     for (const order of openOrders) {
-      this.#orders.set(order.order, { ...order, quoteAmount: 0 as Amount, status: openStatus(order.cumQty) })
+      const status = openStatus(order.cumQty, order.waiting)
+      const trailingOffset = order.trailingOffset ?? (0 as Price)
+      this.#orders.set(order.order, { ...order, trailingOffset, quoteAmount: 0 as Amount, status })
     }
     this.#ready = true
     this.#from = { seq, index: INDEX_END }
@@ -354,7 +363,7 @@ export class AccountStream {
         })
         break
       case EventType.order_triggered:
-        this.#changed(at, 'triggered', events[offset + ORDER_TRIGGERED.order] as OrderId, {})
+        this.#triggered(at, events, offset)
         break
       case EventType.balance_changed:
         this.#push({
@@ -409,26 +418,30 @@ export class AccountStream {
   #accepted(at: At, events: Float64Array, offset: number, commands: CommandCursor): void {
     const command = commands.decode(events[offset + EVENT.command] as number)
     const quantity = events[offset + ORDER_ACCEPTED.quantity] as Quantity
+    const entered = command.type === CommandType.new_order ? command : null
+    const orderType = events[offset + ORDER_ACCEPTED.orderType] as OrderType
     const order: OrderSnapshot = {
       order: events[offset + ORDER_ACCEPTED.order] as OrderId,
       account: this.account,
       instrument: events[offset + EVENT.subject] as InstrumentId,
-      clientOrderId: command.type === CommandType.new_order ? command.clientOrderId : '',
+      clientOrderId: entered?.clientOrderId ?? '',
       side: events[offset + ORDER_ACCEPTED.side] as Side,
-      orderType: events[offset + ORDER_ACCEPTED.orderType] as OrderType,
+      orderType,
       timeInForce: events[offset + ORDER_ACCEPTED.timeInForce] as TimeInForce,
       selfTradePrevention: events[offset + ORDER_ACCEPTED.selfTradePrevention] as SelfTradePrevention,
       flags: events[offset + ORDER_ACCEPTED.flags] as number,
       price: events[offset + ORDER_ACCEPTED.price] as Price,
       stopPrice: events[offset + ORDER_ACCEPTED.stopPrice] as Price,
+      trailingOffset: entered?.trailingOffset ?? (0 as Price),
       displayQuantity: events[offset + ORDER_ACCEPTED.displayQuantity] as Quantity,
+      minimumQuantity: entered?.minimumQuantity ?? (0 as Quantity),
       expireTime: events[offset + ORDER_ACCEPTED.expireTime] as Timestamp,
       quantity,
       quoteAmount: events[offset + ORDER_ACCEPTED.quoteAmount] as Amount,
       cumQty: 0 as Quantity,
       leavesQty: quantity,
       cumQuote: 0 as Amount,
-      status: OrderStatus.new,
+      status: acceptedStatus(orderType, entered?.link),
       acceptedAt: at.timestamp,
       updatedAt: at.timestamp,
     }
@@ -454,7 +467,9 @@ export class AccountStream {
       flags: command.flags,
       price: command.price,
       stopPrice: command.stopPrice,
+      trailingOffset: command.trailingOffset,
       displayQuantity: command.displayQuantity,
+      minimumQuantity: command.minimumQuantity,
       expireTime: command.expireTime,
       quantity: command.quantity,
       quoteAmount: command.quoteAmount,
@@ -526,6 +541,21 @@ export class AccountStream {
       updatedAt: at.timestamp,
     }
     this.#push({ kind: 'order', ...at, change: 'done', order, fill: null, doneReason: reason, rejectCode: 0 })
+  }
+
+  #triggered(at: At, events: Float64Array, offset: number): void {
+    const id = events[offset + ORDER_TRIGGERED.order] as OrderId
+    const triggerPrice = events[offset + ORDER_TRIGGERED.triggerPrice] as Price
+    const before = this.#orders.get(id)
+    assert(before !== undefined, `order ${id} was triggered but is not open`)
+    const status = triggeredStatus(before.orderType, triggerPrice)
+    const order = { ...before, status, updatedAt: at.timestamp }
+    this.#orders.set(id, order)
+    if (triggerPrice === 0) this.#pushOrder(at, 'activated', order)
+    else {
+      const change = 'triggered'
+      this.#push({ kind: 'order', ...at, change, order, fill: null, triggerPrice, doneReason: null, rejectCode: 0 })
+    }
   }
 
   #changed(at: At, change: OrderChange, id: OrderId, fields: Partial<OrderSnapshot>): void {

@@ -16,9 +16,12 @@ import {
   HASH_BYTES,
   type InstrumentId,
   type NewOrder,
+  type OpenOrder,
   OrderFlag,
   type OrderId,
+  OrderLink,
   OrderType,
+  Phase,
   type Price,
   type Quantity,
   SelfTradePrevention,
@@ -29,7 +32,8 @@ import {
   type Timestamp,
   writeBatchHeader,
 } from '@wintrades/domain'
-import { Engine } from '@wintrades/engine'
+import { ENGINE_VERSION, Engine } from '@wintrades/engine'
+import { openStatus } from '../../src/order-status.ts'
 import { markets } from './markets.ts'
 import { Random } from './random.ts'
 
@@ -93,10 +97,11 @@ export class TestShard {
     this.engine = new Engine(this.shard)
   }
 
-  /** Defines every asset, and the shard's instruments. */
+  /** Defines every asset, and the shard's instruments; the engine's newest rules are in force. */
   define(): TestBatch {
     const venue = { ...ENVELOPE, account: 0 as AccountId }
     return this.apply([
+      { type: CommandType.activate_version, ...venue, version: ENGINE_VERSION },
       ...markets.assets.map(
         (asset): Command => ({ type: CommandType.define_asset, ...venue, asset: asset.id, scale: asset.scale }),
       ),
@@ -135,6 +140,12 @@ function encodeBatch(commands: readonly Command[], header: Parameters<typeof wri
   return bytes
 }
 
+/** An open order as account feed and history have it: what moves without an event, or is of the replica's making, is left out. */
+export function followed({ displayQuantity, linkedOrder, waiting, stopPrice, ...order }: OpenOrder): object {
+  const status = openStatus(order.cumQty, waiting)
+  return { ...order, status, ...(order.orderType === OrderType.trailing_stop ? {} : { stopPrice }) }
+}
+
 /** A seeded flow of orders, cancels, replaces and funds by a few accounts over the shard's instruments. */
 export class Flow {
   readonly #shard: TestShard
@@ -163,10 +174,84 @@ export class Flow {
   /** Applies that many batches, a few commands each; now and then minutes pass. */
   run(batches: number): void {
     for (let i = 0; i < batches; i++) {
-      const commands = Array.from({ length: this.#random.below(8) }, () => this.#command())
+      const commands = Array.from({ length: this.#random.below(8) }, () => this.#commands()).flat()
       const elapsed = this.#random.below(20) === 0 ? this.#random.below(4_000_000_000) : this.#random.below(50_000)
       this.#shard.apply(commands, elapsed)
     }
+  }
+
+  #commands(): Command[] {
+    const kind = this.#random.below(60)
+    const account = this.#random.between(1, this.#accounts) as AccountId
+    if (kind < 4) return this.#list(account)
+    if (kind < 9) return [this.#waiting(account)]
+    if (kind > 9) return [this.#command()]
+    return this.#auction()
+  }
+
+  /** Orders gather, and meet when the auction ends. */
+  #auction(): Command[] {
+    const instrument = this.#random.pick(this.#instruments)
+    const envelope = { ...ENVELOPE, account: 0 as AccountId }
+    const phase = (phase: Phase): Command => ({ type: CommandType.set_phase, ...envelope, instrument, phase })
+    const orders = Array.from({ length: 6 }, () => {
+      const order = this.#newOrder(this.#random.between(1, this.#accounts) as AccountId, false)
+      return { ...order, instrument, timeInForce: TimeInForce.gtc, flags: 0 }
+    })
+    return [phase(Phase.opening_auction), ...orders, phase(Phase.continuous)]
+  }
+
+  /** An order that waits for its trigger, a day's order, an order with a date, an iceberg or one with a minimum. */
+  #waiting(account: AccountId): NewOrder {
+    const random = this.#random
+    const order = this.#newOrder(account, false)
+    const kind = random.below(9)
+    if (kind === 0) return { ...order, timeInForce: TimeInForce.day }
+    if (kind === 1) {
+      const expireTime = (this.#shard.engine.timestamp + random.below(1_000_000_000)) as Timestamp
+      return { ...order, timeInForce: TimeInForce.gtd, expireTime }
+    }
+    if (kind === 2)
+      return { ...order, timeInForce: TimeInForce.gtc, displayQuantity: random.between(1, 60) as Quantity }
+    if (kind === 3) return { ...order, minimumQuantity: random.between(1, 160) as Quantity }
+    return this.#stop(order)
+  }
+
+  #stop(order: NewOrder): NewOrder {
+    const random = this.#random
+    const { stop, stop_limit, take_profit, take_profit_limit, trailing_stop } = OrderType
+    const orderType = random.pick([stop, stop_limit, take_profit, take_profit_limit, trailing_stop])
+    const hasPrice = orderType === stop_limit || orderType === take_profit_limit
+    return {
+      ...order,
+      orderType,
+      timeInForce: TimeInForce.gtc,
+      flags: 0,
+      price: (hasPrice ? order.price : 0) as Price,
+      stopPrice: (orderType === trailing_stop ? 0 : this.#price()) as Price,
+      trailingOffset: (orderType === trailing_stop ? random.between(1, 10) : 0) as Price,
+    }
+  }
+
+  /** A pair, or an entry with one or two exits. */
+  #list(account: AccountId): Command[] {
+    const random = this.#random
+    const target: NewOrder = { ...this.#newOrder(account, false), timeInForce: TimeInForce.gtc, flags: 0 }
+    const leg = (order: NewOrder, link: OrderLink, linkedClientOrderId = ''): NewOrder => ({
+      ...order,
+      clientOrderId: `order-${++this.#ids}`,
+      quantity: target.quantity,
+      instrument: target.instrument,
+      link,
+      linkedClientOrderId,
+    })
+    const first = leg(this.#stop(target), OrderLink.pending)
+    const kind = random.below(3)
+    if (kind === 0) return [first, leg(target, OrderLink.pair, first.clientOrderId)]
+    const second = leg(target, OrderLink.pending_pair, first.clientOrderId)
+    const side = target.side === Side.buy ? Side.sell : Side.buy
+    const entry = leg({ ...target, side, price: this.#price() as Price }, OrderLink.entry, first.clientOrderId)
+    return kind === 1 ? [first, entry] : [first, second, entry]
   }
 
   #command(): Command {
@@ -192,9 +277,9 @@ export class Flow {
     return this.#funds(account)
   }
 
-  #newOrder(account: AccountId): Command {
+  #newOrder(account: AccountId, mayBeMarket = true): NewOrder {
     const random = this.#random
-    const market = random.below(10) === 0
+    const market = mayBeMarket && random.below(10) === 0
     const byQuote = market && random.below(2) === 0
     const timeInForce = market
       ? TimeInForce.ioc
