@@ -1,12 +1,11 @@
 // The open orders of a shard as a whole: an order is in one book (or waits for its trigger or its list), in its account's list, maybe
-// in its connection's list and among those that expire, and has funds held. Everything that opens, cuts or ends an open order goes
-// through here, so that the places never disagree.
+// in its connection's list and among those that expire, and has funds held. Everything that opens or cuts an open order goes through
+// here, and everything that ends one through `order-ends.ts`, so that the places never disagree.
 
-import { DoneReason, LIMITS, OrderFlag, Side } from '@wintrades/domain'
+import { LIMITS, OrderFlag, Side } from '@wintrades/domain'
 import type { Incoming } from './incoming.ts'
 import type { Instrument } from './instruments.ts'
-import { LIMIT_LAYOUT, ORDER_LAYOUT, PLACE, POSITION_LAYOUT, ROLE } from './layouts.ts'
-import { entryEnded, partList } from './order-lists.ts'
+import { LIMIT_LAYOUT, ORDER_LAYOUT, PLACE, POSITION_LAYOUT } from './layouts.ts'
 import { packBits, sideOf } from './order-store.ts'
 import type { ShardState } from './state.ts'
 import type { Triggers } from './triggers.ts'
@@ -43,8 +42,6 @@ const {
   ICEBERG,
 } = ORDER_LAYOUT
 const { POSITION_SHIFT, POSITION_INSTRUMENT, BASE_BALANCE, QUOTE_BALANCE, OPEN_BUY, OPEN_SELL } = POSITION_LAYOUT
-/** Orders that hold no funds yet and are not live. */
-const NOT_LIVE = ROLE.pending | ROLE.exit
 
 /** Gives what is left of the incoming order (whose funds are held) a slot and rests it in the book. Returns the slot. */
 export function openOrder(state: ShardState, instrument: Instrument, incoming: Incoming, origin: number): number {
@@ -171,35 +168,6 @@ export function instrumentOf(state: ShardState, slot: number): Instrument {
   return state.instruments[id] as Instrument
 }
 
-/** Ends an open order: out of where it is, its funds released, its end told; then what its end means for the others of its list. */
-export function cancelOrder(state: ShardState, slot: number, reason: number): void {
-  const { orders } = state
-  const h = slot << HOT_SHIFT
-  const instrument = instrumentOf(state, slot)
-  const side = sideOf(orders.hot[h + BITS])
-  const price = orders.warm[(slot << WARM_SHIFT) + PRICE]
-  const role = orders.warm[(slot << WARM_SHIFT) + ROLE_OF]
-  const leaves = orders.leavesOf(slot)
-  const other = role === 0 ? 0 : partList(state, instrument, slot)
-  if ((orders.hot[h + BITS] & WAITING) === 0) unrest(state, instrument, slot)
-  else {
-    triggersOf(instrument).remove(slot)
-    if ((role & NOT_LIVE) === 0) countOpen(state, slot, -leaves)
-  }
-  if ((role & NOT_LIVE) === 0) releaseHold(state, instrument, orders.hot[h + OWNER], side, price, leaves, 0)
-  tellDone(state, instrument, slot, reason)
-  closeOrder(state, slot)
-  if (other !== 0) endOther(state, instrument, other, DoneReason.linked_order)
-}
-
-/** Ends an order of a list that holds nothing of its own (any more). */
-export function endOther(state: ShardState, instrument: Instrument, slot: number, reason: number): void {
-  if ((state.orders.hot[(slot << HOT_SHIFT) + BITS] & WAITING) === 0) instrument.book.remove(slot)
-  else triggersOf(instrument).remove(slot)
-  tellDone(state, instrument, slot, reason)
-  closeOrder(state, slot)
-}
-
 export function tellDone(state: ShardState, instrument: Instrument, slot: number, reason: number): void {
   const { orders } = state
   const h = slot << HOT_SHIFT
@@ -270,24 +238,22 @@ export function wholeHold(state: ShardState, instrument: Instrument, slot: numbe
   return instrument.buyHold(warm[w + PRICE], warm[w + QUANTITY])
 }
 
-/** Takes an order that is in no book and no queue any more out of every list, and gives its slot back. */
-export function closeOrder(state: ShardState, slot: number): void {
-  const { warm } = state.orders
-  const w = slot << WARM_SHIFT
-  const position = state.orders.hot[(slot << HOT_SHIFT) + OWNER]
-  const account = state.positions.accountOf(position)
-  if ((warm[w + ROLE_OF] & ROLE.entry) !== 0) {
-    entryEnded(state, instrumentOf(state, slot), warm[w + LINK], state.orders.cumQtyOf(slot))
-  }
-  if (warm[w + EXPIRY_PLACE] !== 0) state.expiries.remove(slot)
-  state.accounts.unlink(account, slot)
-  state.origins.unlink(slot)
-  countKey(state, account, warm[w + API_KEY], -1)
-  state.orders.release(slot)
-}
-
-function countKey(state: ShardState, account: number, apiKey: number, change: number): void {
+export function countKey(state: ShardState, account: number, apiKey: number, change: number): void {
   if (apiKey === 0) return
   const record = state.limits.find(account, apiKey >>> 0)
   if (record !== 0) state.limits.data[(record << LIMIT_SHIFT) + KEY_OPEN_COUNT] += change
+}
+
+/** A pair counts once among what its position may still trade: by the leg in the book, or else by the younger one. */
+export function isCountedLeg(state: ShardState, slot: number): boolean {
+  const { orders } = state
+  const other = orders.warm[(slot << WARM_SHIFT) + LINK]
+  if ((orders.hot[(slot << HOT_SHIFT) + BITS] & WAITING) === 0) return true
+  if ((orders.hot[(other << HOT_SHIFT) + BITS] & WAITING) === 0) return false
+  return orders.numberOf(slot) > orders.numberOf(other)
+}
+
+/** What a pair must hold: its dearer leg. */
+export function pairHold(state: ShardState, instrument: Instrument, own: number, named: number): number {
+  return named === 0 ? own : Math.max(own, wholeHold(state, instrument, named))
 }

@@ -3,13 +3,10 @@
 
 import {
   DoneReason,
-  EventType,
   HEADER,
-  LIMITS,
   linkedTextAt,
   NEW_ORDER,
   newOrderTextAt,
-  ORDER_ACCEPTED,
   OrderFlag,
   OrderLink,
   OrderType,
@@ -27,21 +24,23 @@ import {
 import { SAFE_MAX, shareCeil } from './exact.ts'
 import { GOES_ON, type Incoming } from './incoming.ts'
 import type { Instrument } from './instruments.ts'
-import { ORDER_LAYOUT, PLACE, POSITION_LAYOUT, ROLE } from './layouts.ts'
+import { ORDER_LAYOUT, POSITION_LAYOUT, ROLE } from './layouts.ts'
 import { lookAhead, lotsWithinBands } from './look-ahead.ts'
 import { matchIncoming } from './matching.ts'
-import { instrumentOf, openOrder, openWaiting, releaseHold, triggersOf } from './open-orders.ts'
-import { checkLink, endNamed, entryEnded, joinList, pairHold, trailingStop } from './order-lists.ts'
-import { packBits } from './order-store.ts'
-import { checkDuplicate, checkRate, rememberOrder } from './risk/pace.ts'
+import { instrumentOf, openOrder, releaseHold } from './open-orders.ts'
+import { endNamed, entryEnded } from './order-ends.ts'
+import { checkReduceOnly, holdFunds, originOf, writeAccepted, writeDone } from './order-entry-steps.ts'
+import { checkLink, joinList } from './order-lists.ts'
+import { checkShape } from './order-shape.ts'
+import { checkPace } from './risk/pace.ts'
 import { watchPosition } from './risk/results.ts'
 import { checkBlocked, checkLimits, checkNotional, checkPrice, checkQuantity } from './risk.ts'
 import { checkSession } from './sessions.ts'
-import { type ShardState, VERSION_ORDER_TYPES } from './state.ts'
-import { directionOf } from './triggers.ts'
+import type { ShardState } from './state.ts'
+import { enterPending, enterWaiting } from './waiting-entry.ts'
 
 const { WARM_SHIFT, ROLE: ROLE_OF } = ORDER_LAYOUT
-const { POSITION_SHIFT, BASE_BALANCE, QUOTE_BALANCE, POSITION_QUANTITY, OPEN_BUY, OPEN_SELL } = POSITION_LAYOUT
+const { POSITION_SHIFT, BASE_BALANCE, QUOTE_BALANCE } = POSITION_LAYOUT
 
 /** The pipeline of a new order. */
 export function newOrder(state: ShardState): void {
@@ -59,8 +58,8 @@ export function newOrder(state: ShardState): void {
   const code =
     instrument === undefined ? state.refuse(RejectCode.instrument_unknown) : enter(state, instrument, incoming)
   if (code !== 0) {
-    if (incoming.named !== 0) endNamed(state, instrumentOf(state, incoming.named), incoming.named)
     events.rejected(account, instrumentId, state.commandType, incoming.orderId, code, state.limit, state.value)
+    if (incoming.named !== 0) endNamed(state, instrumentOf(state, incoming.named), incoming.named)
   }
   deduplication.remember(account, number, code, true, state.timestamp)
 }
@@ -108,8 +107,7 @@ function enter(state: ShardState, instrument: Instrument, incoming: Incoming): n
     checkBlocked(state, instrument, incoming.account) ||
     checkSession(state, instrument) ||
     checkShape(state, instrument, incoming) ||
-    checkRate(state, incoming.account, incoming.apiKey) ||
-    checkDuplicate(state, instrument.id, incoming)
+    checkPace(state, instrument.id, incoming)
   if (code !== 0) return code
   incoming.position = positionOf(state, instrument, incoming.account)
   if (incoming.link > OrderLink.pending) {
@@ -134,87 +132,6 @@ function findNamed(state: ShardState, incoming: Incoming): void {
   const slot = entry !== -1 && deduplication.isOrder(entry) ? orders.find(deduplication.numberOf(entry)) : 0
   if (slot !== 0 && orders.warm[(slot << WARM_SHIFT) + ROLE_OF] === ROLE.pending) incoming.named = slot
   deduplication.hashText(view, incoming.textAt, incoming.textLength)
-}
-
-/** What this engine carries out; the rest is refused, never half done. Fields that a type does not have must be 0. */
-function checkShape(state: ShardState, instrument: Instrument, incoming: Incoming): number {
-  const { orderType, timeInForce, flags } = incoming
-  const isNew = orderType > OrderType.market || timeInForce > TimeInForce.fok || incoming.link !== 0
-  if (isNew && state.version < VERSION_ORDER_TYPES) {
-    return orderType > OrderType.market
-      ? state.refuse(RejectCode.order_type_not_supported, OrderType.market, orderType)
-      : state.refuse(RejectCode.time_in_force_not_supported, TimeInForce.fok, timeInForce)
-  }
-  const isImmediate = timeInForce === TimeInForce.ioc || timeInForce === TimeInForce.fok
-  const isMarket = orderType === OrderType.market
-  if ((flags & OrderFlag.post_only) !== 0 && (isImmediate || !hasPrice(orderType))) {
-    return state.refuse(RejectCode.time_in_force_not_supported, TimeInForce.gtc, timeInForce)
-  }
-  // A resting order cannot promise it: the position may change before it is filled.
-  if ((flags & OrderFlag.reduce_only) !== 0 && hasPrice(orderType) && !isImmediate) {
-    return state.refuse(RejectCode.time_in_force_not_supported, TimeInForce.ioc, timeInForce)
-  }
-  if (instrument.phase !== Phase.continuous) {
-    if (isMarket) return state.refuse(RejectCode.order_type_not_supported, OrderType.limit, orderType)
-    if (isImmediate && orderType === OrderType.limit) {
-      return state.refuse(RejectCode.time_in_force_not_supported, TimeInForce.gtc, timeInForce)
-    }
-  }
-  const hasTrigger = orderType > OrderType.market
-  if (isImmediate && hasTrigger && !hasPrice(orderType)) {
-    return state.refuse(RejectCode.time_in_force_not_supported, TimeInForce.gtc, timeInForce)
-  }
-  if (isMarket && timeInForce > TimeInForce.fok) {
-    return state.refuse(RejectCode.time_in_force_not_supported, TimeInForce.fok, timeInForce)
-  }
-  return incoming.isExtended || isNew ? checkExtension(state, instrument, incoming, isImmediate) : 0
-}
-
-function hasPrice(orderType: OrderTypeValue): boolean {
-  return (
-    orderType === OrderType.limit || orderType === OrderType.stop_limit || orderType === OrderType.take_profit_limit
-  )
-}
-
-function checkExtension(state: ShardState, instrument: Instrument, incoming: Incoming, isImmediate: boolean): number {
-  const { orderType, displayQuantity, minimumQuantity, quantity, expireTime, stopPrice, trailingOffset } = incoming
-  const isOld = state.version < VERSION_ORDER_TYPES
-  if (displayQuantity !== 0) {
-    if (isOld || isImmediate || !hasPrice(orderType)) {
-      return state.refuse(RejectCode.display_quantity_invalid, 0, displayQuantity)
-    }
-    const code = checkDisplay(state, displayQuantity, quantity)
-    if (code !== 0) return code
-  }
-  if (minimumQuantity !== 0) {
-    const mayHave = !isOld && orderType <= OrderType.market && incoming.link === 0 && incoming.quoteAmount === 0
-    const isPost = (incoming.flags & OrderFlag.post_only) !== 0
-    if (!mayHave || isPost || minimumQuantity > quantity || instrument.phase !== Phase.continuous) {
-      return state.refuse(RejectCode.minimum_quantity_invalid, mayHave ? quantity : 0, minimumQuantity)
-    }
-  }
-  if (incoming.timeInForce === TimeInForce.gtd) {
-    if (expireTime <= state.timestamp) return state.refuse(RejectCode.expire_time_invalid, state.timestamp, expireTime)
-  } else if (expireTime !== 0) return state.refuse(RejectCode.expire_time_invalid, 0, expireTime)
-  const isTrailing = orderType === OrderType.trailing_stop
-  const hasStop = orderType > OrderType.market && !isTrailing
-  if (hasStop) {
-    const { priceMin, priceMax } = instrument.definition
-    if (stopPrice < priceMin) return state.refuse(RejectCode.stop_price_out_of_range, priceMin, stopPrice)
-    if (stopPrice > priceMax) return state.refuse(RejectCode.stop_price_out_of_range, priceMax, stopPrice)
-  } else if (stopPrice !== 0) return state.refuse(RejectCode.stop_price_out_of_range, 0, stopPrice)
-  if (isTrailing === (trailingOffset === 0)) {
-    return state.refuse(RejectCode.trailing_offset_invalid, isTrailing ? 1 : 0, trailingOffset)
-  }
-  return 0
-}
-
-/** An iceberg displays some of its quantity, but not so little that it comes in more parts than the limit. */
-export function checkDisplay(state: ShardState, displayQuantity: number, quantity: number): number {
-  if (displayQuantity === 0) return 0
-  if (displayQuantity > quantity) return state.refuse(RejectCode.display_quantity_invalid, quantity, displayQuantity)
-  const least = Math.ceil(quantity / LIMITS.iceberg_parts_max)
-  return displayQuantity < least ? state.refuse(RejectCode.display_quantity_invalid, least, displayQuantity) : 0
 }
 
 function positionOf(state: ShardState, instrument: Instrument, account: number): number {
@@ -259,27 +176,6 @@ function enterLimit(state: ShardState, instrument: Instrument, incoming: Incomin
   return 0
 }
 
-/**
- * Holds what the order may cost: the base asset of a sale, the quote asset and the fee of a purchase. A purchase without a price holds
- * nothing: it is paid out of what is available when it triggers. A pair holds once, for its dearer leg.
- */
-function holdFunds(state: ShardState, instrument: Instrument, incoming: Incoming): number {
-  const at = incoming.position << POSITION_SHIFT
-  const { data } = state.positions
-  const isBuy = incoming.side === Sides.buy
-  const own = isBuy
-    ? instrument.buyHold(incoming.price, incoming.quantity)
-    : incoming.quantity * instrument.baseUnitsPerLot
-  const needed = incoming.link === OrderLink.pair ? pairHold(state, instrument, own, incoming.named) : own
-  const balance = data[at + (isBuy ? QUOTE_BALANCE : BASE_BALANCE)]
-  const available = state.ledger.available(balance)
-  if (needed > available) return state.refuse(RejectCode.funds_insufficient, available, needed)
-  state.ledger.hold(balance, needed)
-  incoming.held = own
-  incoming.surplus = needed - own
-  return 0
-}
-
 function isThere(state: ShardState, instrument: Instrument, incoming: Incoming, atOnce: number): boolean {
   return lookAhead(state, instrument, incoming, incoming.quantity, SAFE_MAX, 0).quantity >= atOnce
 }
@@ -302,10 +198,6 @@ function finishLimit(state: ShardState, instrument: Instrument, incoming: Incomi
   if (incoming.link !== 0) finishLinked(state, instrument, incoming, 0)
 }
 
-function originOf(state: ShardState): number {
-  return state.view.getUint32(state.at + HEADER.origin, true)
-}
-
 /** What has become of an order of a list decides what becomes of the one it names. `slot`: where it is open; 0: it has ended. */
 function finishLinked(state: ShardState, instrument: Instrument, incoming: Incoming, slot: number): void {
   const { link, named } = incoming
@@ -325,79 +217,6 @@ function finishLinked(state: ShardState, instrument: Instrument, incoming: Incom
     state.ledger.hold(balance, -incoming.surplus)
   }
   endNamed(state, instrument, named)
-}
-
-// ---- orders that wait ----
-
-/** An order that waits for its trigger. */
-function enterWaiting(state: ShardState, instrument: Instrument, incoming: Incoming): number {
-  let code = checkWaiting(state, instrument, incoming) || checkTrigger(state, instrument, incoming)
-  if (code !== 0) return code
-  code = holdFunds(state, instrument, incoming)
-  if (code !== 0) return code
-  incoming.leaves = incoming.quantity
-  writeAccepted(state, instrument, incoming)
-  const slot = openWaiting(state, instrument, incoming, originOf(state), 0)
-  triggersOf(instrument).add(slot)
-  if (incoming.link !== 0) joinList(state, instrument, slot, incoming.link, incoming.named)
-  return 0
-}
-
-/** A leg of a list that waits to be named: it holds nothing and is not live. */
-function enterPending(state: ShardState, instrument: Instrument, incoming: Incoming): number {
-  const { orderType, timeInForce } = incoming
-  if (orderType === OrderType.market || timeInForce === TimeInForce.ioc || timeInForce === TimeInForce.fok) {
-    return state.refuse(RejectCode.order_list_invalid)
-  }
-  const code = checkWaiting(state, instrument, incoming)
-  if (code !== 0) return code
-  incoming.leaves = incoming.quantity
-  writeAccepted(state, instrument, incoming)
-  const slot = openWaiting(state, instrument, incoming, originOf(state), ROLE.pending)
-  if (incoming.link === OrderLink.pending_pair) joinList(state, instrument, slot, incoming.link, incoming.named)
-  return 0
-}
-
-function checkWaiting(state: ShardState, instrument: Instrument, incoming: Incoming): number {
-  const { quantity, price, orderType, stopPrice } = incoming
-  if (incoming.quoteAmount !== 0) return state.refuse(RejectCode.quantity_out_of_range, 0, incoming.quoteAmount)
-  if (!hasPrice(orderType) && price !== 0) return state.refuse(RejectCode.price_out_of_range, 0, price)
-  let code =
-    (hasPrice(orderType) ? checkPrice(state, instrument, price) : 0) || checkQuantity(state, instrument, quantity)
-  if (code !== 0) return code
-  const notional = instrument.notional(price || stopPrice || instrument.referencePrice, quantity)
-  code =
-    checkNotional(state, instrument, notional) || checkLimits(state, instrument, incoming, quantity, notional, true)
-  if (code !== 0) return code
-  if (orderType === OrderType.trailing_stop && instrument.lastPrice === 0) {
-    return state.refuse(RejectCode.stop_price_out_of_range)
-  }
-  return state.orders.full
-    ? state.refuse(RejectCode.capacity_exhausted, state.orders.countMax, state.orders.count + 1)
-    : 0
-}
-
-/** A trigger must lie away from the last trade: what it would do at once, another order does. A trailing stop starts there. */
-function checkTrigger(state: ShardState, instrument: Instrument, incoming: Incoming): number {
-  const { lastPrice } = instrument
-  const kind = packBits(incoming.side, incoming.orderType, incoming.timeInForce, incoming.selfTradePrevention, 0)
-  const direction = directionOf(kind)
-  if (incoming.orderType === OrderType.trailing_stop) {
-    const { priceMin, priceMax } = instrument.definition
-    const stop = trailingStop(instrument, direction, incoming.trailingOffset)
-    const room = direction === PLACE.falling ? lastPrice - priceMin : priceMax - lastPrice
-    if (stop < priceMin || stop > priceMax) {
-      return state.refuse(RejectCode.trailing_offset_invalid, Math.max(0, room), incoming.trailingOffset)
-    }
-    const trail = triggersOf(instrument).trailOf(direction)
-    if (trail.full) return state.refuse(RejectCode.capacity_exhausted, trail.count, trail.count + 1)
-    incoming.stopPrice = stop
-    return 0
-  }
-  if (lastPrice === 0) return 0
-  const { stopPrice } = incoming
-  const isMet = direction === PLACE.falling ? lastPrice <= stopPrice : lastPrice >= stopPrice
-  return isMet ? state.refuse(RejectCode.would_trigger_immediately, lastPrice, stopPrice) : 0
 }
 
 // ---- market orders ----
@@ -461,49 +280,4 @@ function tradeMarket(state: ShardState, instrument: Instrument, incoming: Incomi
     const reason = incoming.doneReason === GOES_ON ? DoneReason.immediate_remainder : incoming.doneReason
     writeDone(state, instrument, incoming, reason)
   }
-}
-
-// ---- shared ----
-
-/** A reduce-only order, with the open orders of its side, may not be larger than the position it reduces. */
-export function checkReduceOnly(state: ShardState, incoming: Incoming, quantity: number): number {
-  if ((incoming.flags & OrderFlag.reduce_only) === 0) return 0
-  const at = incoming.position << POSITION_SHIFT
-  const { values } = state.positions
-  const held = values[at + POSITION_QUANTITY]
-  const room = incoming.side === Sides.buy ? -held - values[at + OPEN_BUY] : held - values[at + OPEN_SELL]
-  return quantity > room ? state.refuse(RejectCode.reduce_only, Math.max(0, room), quantity) : 0
-}
-
-function writeAccepted(state: ShardState, instrument: Instrument, incoming: Incoming): void {
-  rememberOrder(state, instrument.id, incoming)
-  const { events } = state
-  const at = events.begin(EventType.order_accepted, ORDER_ACCEPTED.slots, incoming.account, instrument.id)
-  const data = events.data
-  data[at + ORDER_ACCEPTED.order] = incoming.orderId
-  data[at + ORDER_ACCEPTED.side] = incoming.side
-  data[at + ORDER_ACCEPTED.orderType] = incoming.orderType
-  data[at + ORDER_ACCEPTED.timeInForce] = incoming.timeInForce
-  data[at + ORDER_ACCEPTED.price] = incoming.price
-  data[at + ORDER_ACCEPTED.quantity] = incoming.quantity
-  data[at + ORDER_ACCEPTED.quoteAmount] = incoming.quoteAmount
-  data[at + ORDER_ACCEPTED.flags] = incoming.flags
-  data[at + ORDER_ACCEPTED.selfTradePrevention] = incoming.selfTradePrevention
-  data[at + ORDER_ACCEPTED.stopPrice] = incoming.stopPrice
-  data[at + ORDER_ACCEPTED.displayQuantity] = incoming.displayQuantity
-  data[at + ORDER_ACCEPTED.expireTime] = incoming.expireTime
-}
-
-export function writeDone(state: ShardState, instrument: Instrument, incoming: Incoming, reason: number): void {
-  state.events.done(
-    incoming.account,
-    instrument.id,
-    incoming.orderId,
-    reason,
-    incoming.leaves,
-    incoming.cumQty,
-    incoming.cumQuote,
-    incoming.side,
-    incoming.price,
-  )
 }

@@ -12,10 +12,10 @@ import { DoneReason, Phase, RejectCode, TimeInForce } from '@wintrades/domain'
 import { uncross } from './auctions.ts'
 import type { Instrument } from './instruments.ts'
 import { LEVEL_LAYOUT, ORDER_LAYOUT } from './layouts.ts'
-import { cancelOrder } from './open-orders.ts'
+import { cancelOrder } from './order-ends.ts'
 import { grownFloats, timeInForceOf } from './order-store.ts'
 import type { BookSide } from './price-levels.ts'
-import { keepReopening } from './risk/volatility.ts'
+import { keepReopening } from './risk/reopenings.ts'
 import { type ShardState, VERSION_ORDER_TYPES } from './state.ts'
 
 const { LEVEL_SHIFT, HEAD } = LEVEL_LAYOUT

@@ -8,7 +8,7 @@ import { LEVEL_LAYOUT, LIMIT_LAYOUT, ORDER_LAYOUT, POSITION_LAYOUT } from './lay
 import { kindOf } from './order-store.ts'
 import type { BookSide } from './price-levels.ts'
 import { hashRisk } from './risk/risk-hash.ts'
-import { waitingQueues } from './snapshot.ts'
+import { waitingQueues } from './snapshot-orders.ts'
 import { type ShardState, VERSION_RISK } from './state.ts'
 import type { Triggers } from './triggers.ts'
 

@@ -217,13 +217,13 @@ describe('lists that do not come about', () => {
     play([
       ...LAST_100,
       ...BRACKET.slice(0, 2),
-      ['1 entry: buy 5 @ 2000000 entry target', 'target linked_order, stop linked_order, rejected price_out_of_range'],
+      ['1 entry: buy 5 @ 2000000 entry target', 'rejected price_out_of_range, target linked_order, stop linked_order'],
     ])
   })
 
   test('legs that do not fit together are refused', () => {
     const pending: Row = ['1 stop: sell 5 stop trigger 95 pending', '']
-    const refused = 'stop linked_order, rejected order_list_invalid'
+    const refused = 'rejected order_list_invalid, stop linked_order'
     play([...LAST_100, pending, ['1 t: sell 4 @ 110 pair stop', refused]])
     play([...LAST_100, pending, ['1 t: buy 5 @ 110 pair stop', refused]])
     play([...LAST_100, pending, ['1 t: sell 5 @ 110 ioc pair stop', refused]])

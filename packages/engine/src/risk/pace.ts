@@ -8,10 +8,18 @@ import { type ShardState, VERSION_RISK } from '../state.ts'
 
 const { LIMIT_SHIFT, ORDERS_PER_SECOND_MAX, DUPLICATE_WINDOW_MS, RATE_SECOND, RATE_COUNT } = LIMIT_LAYOUT
 
-/**
- * Counts an order or replacement of an account, and refuses it if there are more of them within one second of batch time than the
- * account or the key may send. What later rules refuse has been counted; what this one refuses has not.
- */
+/** A new order: counts it, and refuses it if it comes too fast or says what another one just said. */
+export function checkPace(state: ShardState, instrument: number, incoming: Incoming): number {
+  const { account, apiKey } = incoming
+  if (state.accounts.limitsOf(account) === 0 || state.version < VERSION_RISK) return 0
+  const own = state.limits.find(account, 0)
+  const code = own === 0 ? 0 : count(state, own) || lookFor(state, own, instrument, incoming)
+  if (code !== 0 || apiKey === 0) return code
+  const key = state.limits.find(account, apiKey)
+  return key === 0 ? 0 : count(state, key) || lookFor(state, key, instrument, incoming)
+}
+
+/** A replacement: counts it, and refuses it if it comes too fast. */
 export function checkRate(state: ShardState, account: number, apiKey: number): number {
   if (state.accounts.limitsOf(account) === 0 || state.version < VERSION_RISK) return 0
   const own = state.limits.find(account, 0)
@@ -21,6 +29,10 @@ export function checkRate(state: ShardState, account: number, apiKey: number): n
   return key === 0 ? 0 : count(state, key)
 }
 
+/**
+ * Counts against the orders and replacements that an account or a key may send within one second of batch time. What later rules refuse
+ * has been counted; what this one refuses has not.
+ */
 function count(state: ShardState, record: number): number {
   const { data } = state.limits
   const at = record << LIMIT_SHIFT
@@ -36,17 +48,7 @@ function count(state: ShardState, record: number): number {
   return 0
 }
 
-/** Refuses a new order that says what another one said which was accepted less than the guard's window ago. */
-export function checkDuplicate(state: ShardState, instrument: number, incoming: Incoming): number {
-  const { account, apiKey } = incoming
-  if (state.accounts.limitsOf(account) === 0 || state.version < VERSION_RISK) return 0
-  const own = state.limits.find(account, 0)
-  const code = own === 0 ? 0 : lookFor(state, own, instrument, incoming)
-  if (code !== 0 || apiKey === 0) return code
-  const key = state.limits.find(account, apiKey)
-  return key === 0 ? 0 : lookFor(state, key, instrument, incoming)
-}
-
+/** Refuses an order that says what another one said which was accepted less than the guard's window ago. */
 function lookFor(state: ShardState, record: number, instrument: number, incoming: Incoming): number {
   const window_ms = state.limits.data[(record << LIMIT_SHIFT) + DUPLICATE_WINDOW_MS]
   if (window_ms === 0) return 0

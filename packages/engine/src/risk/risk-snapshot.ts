@@ -6,8 +6,8 @@ import { POSITION_LAYOUT } from '../layouts.ts'
 import { SnapshotError, type SnapshotReader, type SnapshotWriter } from '../snapshot-bytes.ts'
 import type { ShardState } from '../state.ts'
 import { RECENT_FIELDS } from './recent-orders.ts'
+import { addReopening } from './reopenings.ts'
 import { dayOf, watchPosition } from './results.ts'
-import { addReopening } from './volatility.ts'
 
 const { POSITION_SHIFT, DAY, DAY_START, FEES } = POSITION_LAYOUT
 

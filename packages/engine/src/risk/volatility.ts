@@ -40,34 +40,6 @@ export function interruptIfBeyond(state: ShardState, instrument: Instrument, inc
   if (isBeyond) changePhase(state, instrument, Phase.volatility_auction)
 }
 
-/** Keeps the time at which an instrument's volatility auction ends. */
-export function keepReopening(state: ShardState, instrument: Instrument, phase: Phase): void {
-  const { reopenings } = state
-  const at = reopenings.indexOf(instrument)
-  if (at !== -1) reopenings.splice(at, 1)
-  instrument.reopensAt = 0
-  if (phase !== Phase.volatility_auction || state.version < VERSION_RISK) return
-  instrument.reopensAt = state.timestamp + LIMITS.volatility_auction_us
-  addReopening(state, instrument)
-}
-
-/** Instruments stand in the order of their times, then of their ids. */
-export function addReopening(state: ShardState, instrument: Instrument): void {
-  const { reopenings } = state
-  let at = reopenings.length
-  while (at > 0 && isAfter(reopenings[at - 1], instrument)) at--
-  reopenings.splice(at, 0, instrument)
-}
-
-function isAfter(a: Instrument, b: Instrument): boolean {
-  return a.reopensAt === b.reopensAt ? a.id > b.id : a.reopensAt > b.reopensAt
-}
-
-/** When the next volatility auction ends; 0: there is none. */
-export function nextReopening(state: ShardState): number {
-  return state.reopenings.length === 0 ? 0 : state.reopenings[0].reopensAt
-}
-
 /** Ends the volatility auction that is due first. */
 export function reopenNext(state: ShardState): void {
   const instrument = state.reopenings[0]

@@ -114,8 +114,9 @@ export class NaiveOrderBook {
       )
       const order = this.make(entry)
       if (!this.isWelcome(entry, order, named)) {
+        this.say('rejected', { order: order.id })
         if (named !== undefined) this.endNamed(named)
-        return this.say('rejected', { order: order.id })
+        return
       }
       this.say('accepted', { order: order.id })
       if (entry.link === OrderLink.pending || entry.link === OrderLink.pending_pair) this.placePending(order, named)
