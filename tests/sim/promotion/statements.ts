@@ -1,7 +1,7 @@
 // What a modelled server does with the promoter's actions: the check and the effect together, as the real adapter must do them.
 
-import type { Action, Guard } from '../../../../src/operator/promotion/index.ts'
-import { contains, isSameTerm } from '../../../../src/operator/promotion/index.ts'
+import type { Action, Guard } from '@wintrades/operations/promotion'
+import { contains, isSameTerm } from '@wintrades/operations/promotion'
 import type { PlantedFaults } from './faults.ts'
 import type { ModelServer } from './server.ts'
 

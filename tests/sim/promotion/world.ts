@@ -1,7 +1,7 @@
 // The model's world: four servers and three operators in three regions, links that break, clients that commit, statements that arrive late.
 // After every event it checks what may never be; whoever drives it decides which event comes next.
 
-import { contains, union } from '../../../../src/operator/promotion/index.ts'
+import { contains, union } from '@wintrades/operations/promotion'
 import { NO_PLANTED_FAULTS, type PlantedFaults } from './faults.ts'
 import { isStreaming, ModelPromoter, type Surroundings } from './promoter.ts'
 import { type Ack, type Entry, ModelServer } from './server.ts'
@@ -113,6 +113,13 @@ export class World implements Surroundings {
     server.wipe()
     this.acks = this.acks.filter((ack) => ack.from !== server)
     this.note(`${server.name} is wiped`)
+  }
+
+  /** One lost disk at a time, and only while each of the two other voters has the agreed history: more is beyond any two of three. */
+  mayBeWiped(server: ModelServer): boolean {
+    if (server.role === 'reader') return true
+    const others = this.servers.filter((other) => other.role === 'voter' && other !== server)
+    return others.every((other) => other.term !== null && this.agreed.every((id, at) => other.log[at]?.id === id))
   }
 
   commit(server: ModelServer): void {

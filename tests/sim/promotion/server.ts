@@ -10,7 +10,7 @@ import {
   subtract,
   type Term,
   union,
-} from '../../../../src/operator/promotion/index.ts'
+} from '@wintrades/operations/promotion'
 
 /** One transaction in a binlog. `id` tells apart even two that carry the same GTID. */
 export type Entry = {

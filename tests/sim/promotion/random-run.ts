@@ -106,7 +106,7 @@ const TROUBLES = {
   },
   wipe: (world: World, random: Random) => {
     const server = random.pick(world.servers) as ModelServer
-    if (mayBeWiped(world, server)) world.wipe(server)
+    if (world.mayBeWiped(server)) world.wipe(server)
   },
   interruptClosing: (world: World, random: Random) => {
     // The session that was closing a server is killed while it waits: the server takes commits again.
@@ -114,17 +114,6 @@ const TROUBLES = {
     server.isClosing = false
   },
 } satisfies Record<string, (world: World, random: Random) => void>
-
-/** One lost disk at a time, and only while the two other voters hold the agreed history between them: more is beyond any two of three. */
-function mayBeWiped(world: World, server: ModelServer): boolean {
-  if (server.role === 'reader') return true
-  const others = world.servers.filter((other) => other.role === 'voter' && other !== server)
-  return others.every((other) => other.term !== null && other.log.length >= world.agreed.length && agrees(world, other))
-}
-
-function agrees(world: World, server: ModelServer): boolean {
-  return world.agreed.every((id, at) => server.log[at]?.id === id)
-}
 
 type Trouble = keyof typeof TROUBLES
 

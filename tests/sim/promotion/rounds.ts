@@ -192,9 +192,8 @@ export const EVENTS = {
   wipeAp: {
     name: 'ap is wiped',
     happen: (world) => {
-      const others = ['us', 'eu'].map((name) => world.serverOf(name))
-      const isSafe = others.every((server) => server.term !== null && server.log.length >= world.agreed.length)
-      if (isSafe) world.wipe(world.serverOf('ap'))
+      const ap = world.serverOf('ap')
+      if (world.mayBeWiped(ap)) world.wipe(ap)
     },
   },
 } satisfies Record<string, Event>

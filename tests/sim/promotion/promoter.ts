@@ -11,7 +11,7 @@ import {
   type ServerName,
   type ServerObservation,
   type ServerState,
-} from '../../../../src/operator/promotion/index.ts'
+} from '@wintrades/operations/promotion'
 import type { PlantedFaults } from './faults.ts'
 import type { ModelServer } from './server.ts'
 
