@@ -94,7 +94,7 @@ export class Nemesis {
   slowProcess(): void {
     const process = this.#cluster.at(this.#random.pick(REGIONS))?.process
     if (process === undefined) return
-    process.slowness = this.#random.between(2, 10)
+    process.slowness = this.#random.between(2, 3)
     this.#later(() => {
       process.slowness = 1
     })

@@ -24,7 +24,8 @@ class UnfencedStore extends MemoryJournalStore {
 const LOST = 0.02
 const FORGETTING_US = 300_000
 const MORE_THAN_A_DAY_US = 25 * 60 * 60 * 1_000_000
-const REPEATED_US_MAX = 1_000_000
+const REPEATS = 4
+const REPEATED_US_MAX = 2_000_000
 const LAST_EPOCH = 2
 
 function withAppend(journal: Journal, append: Journal['append']): Journal {
@@ -60,7 +61,9 @@ function repeating(transport: Transport, scheduler: Scheduler): Transport {
     ...transport,
     send: (region, parts) => {
       const again = ofNextEpoch(parts)
-      if (again !== null) scheduler.after(scheduler.random.below(REPEATED_US_MAX), () => transport.send(region, again))
+      for (let i = 0; again !== null && i < REPEATS; i++) {
+        scheduler.after(scheduler.random.below(REPEATED_US_MAX), () => transport.send(region, again))
+      }
       return transport.send(region, parts)
     },
   }

@@ -15,7 +15,7 @@ const BUDGET_MS = asked === undefined ? 200_000 : Number.POSITIVE_INFINITY
 const FIRST_SEED = Number(process.env['SIM_SEED'] ?? 1)
 const FAILURES_MAX = 3
 /** Seeds within which a planted fault has to be caught. */
-const PLANTED_SEEDS_MAX = 40
+const PLANTED_SEEDS_MAX = 100
 const trace = process.env['SIM_TRACE'] === undefined ? {} : { trace: (line: string) => void writeSync(1, `${line}\n`) }
 
 function story({ seed, offences, lastLines }: RunResult): string {

@@ -60,5 +60,6 @@ describe('every two events at every two positions', () => {
     const explored = explore({ ...scenario, depth: 2 })
     expect(explored.runs).toBeGreaterThan(10_000)
     expect(explored.refused).toBe(0)
+    expect(explored.refusedAfterLostDisk).toBeLessThan(explored.runs / 100)
   })
 })

@@ -105,6 +105,7 @@ export class ModelPromoter {
       role,
       isReachable: true,
       lock: server.lock === this.id ? 'mine' : server.lock === null ? 'free' : 'other',
+      uuid: server.uuid,
       life: `${server.life}`,
       term: server.term ?? (faults.wipedVotes ? { number: 0, promoter: '' } : null),
       isReadOnly: server.isReadOnly || believed('fence_primary'),

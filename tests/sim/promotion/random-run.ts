@@ -37,7 +37,7 @@ export function run({ seed, steps, faults = {} }: RunOptions): RunResult {
     return settle(world, random)
   } catch (error) {
     if (error instanceof Violation)
-      error.message = `seed ${seed}: ${error.message}\n${world.lines.slice(-60).join('\n')}`
+      error.message = `seed ${seed}: ${error.message}\n${world.lines.slice(-100).join('\n')}`
     throw error
   }
 }

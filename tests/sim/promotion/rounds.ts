@@ -98,11 +98,12 @@ export type Scenario = {
   readonly faults?: Partial<PlantedFaults>
 }
 
-export type Explored = { runs: number; refused: number }
+/** How runs ended that did not end with a primary: a lost disk beside another fault may leave two voters that diverge. */
+export type Explored = { runs: number; refused: number; refusedAfterLostDisk: number }
 
 /** Every way of putting up to `depth` events at any positions, in any order, each run from the start to its end. */
 export function explore(scenario: Scenario): Explored {
-  const explored: Explored = { runs: 0, refused: 0 }
+  const explored: Explored = { runs: 0, refused: 0, refusedAfterLostDisk: 0 }
   const descend = (chosen: readonly { readonly at: number; readonly event: Event }[], from: number): void => {
     runOne(scenario, chosen, explored)
     if (chosen.length === scenario.depth) return
@@ -120,7 +121,10 @@ function runOne(scenario: Scenario, chosen: Scenario['script'], explored: Explor
   const rounds = new Rounds(world)
   try {
     rounds.run(scenario.turns, [...scenario.script, ...chosen])
-    if (rounds.settle() === 'refused') explored.refused += 1
+    if (rounds.settle() === 'refused') {
+      if (world.counts.disksLost > 0) explored.refusedAfterLostDisk += 1
+      else explored.refused += 1
+    }
     explored.runs += 1
   } catch (error) {
     if (error instanceof Violation) {

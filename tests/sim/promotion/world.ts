@@ -28,7 +28,7 @@ export class World implements Surroundings {
   late: Late[] = []
   /** The acknowledged history: ids in the order of the binlog in which they were acknowledged. */
   agreed: number[] = []
-  readonly counts = { acknowledged: 0, opened: 0, cloned: 0, killed: 0, refused: 0 }
+  readonly counts = { acknowledged: 0, opened: 0, cloned: 0, killed: 0, refused: 0, disksLost: 0 }
   readonly lines: string[] = []
   #ids = 0
 
@@ -110,6 +110,7 @@ export class World implements Surroundings {
   /** A disk is lost: what this server acknowledged on its way is lost with it. */
   wipe(server: ModelServer): void {
     this.crashServer(server)
+    this.counts.disksLost += 1
     server.wipe()
     this.acks = this.acks.filter((ack) => ack.from !== server)
     this.note(`${server.name} is wiped`)
