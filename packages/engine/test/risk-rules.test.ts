@@ -6,6 +6,15 @@ import { describe, expect, test } from 'vitest'
 import { DAY_US, Desk, SECOND_US } from './support/desk.ts'
 import { BTC, command, ETH, instrument, USD } from './support/shard.ts'
 
+test.each([
+  ['buy 1 @ 99', 'NOTIONAL_TOO_SMALL 100 99'],
+  ['buy 1 @ 100', 'accepted'],
+  ['buy 10 @ 100', 'accepted'],
+  ['buy 10 @ 101', 'NOTIONAL_TOO_LARGE 1000 1010'],
+])('an instrument takes orders worth 100 to 1000: %s → %s', (text, expected) => {
+  expect(new Desk({ notionalMin: 100, notionalMax: 1_000 }).send(1, text)).toBe(expected)
+})
+
 describe('largest order', () => {
   test.each([
     ['buy 9 @ 100', 'accepted'],
@@ -434,6 +443,45 @@ describe('RISK_LIMIT', () => {
     expect(made.send(9, 'buy 51 @ 100')).toBe('RISK_LIMIT 1000 1020')
     made.shard.deposit(9, BTC, 1)
     expect(made.send(9, 'buy 51 @ 100')).toBe('RISK_LIMIT 1010 1020')
+  })
+})
+
+describe('quote assets stand by themselves', () => {
+  /** ETH-BTC beside BTC-USD: account 1 holds ten ETH bought for 100 BTC each, which are then worth 90. */
+  function lost(limits: Readonly<Record<string, unknown>>): Desk {
+    const desk = new Desk({ referencePrice: 1_000 })
+    desk.apply(instrument({ instrument: 2, base: ETH, quote: BTC }))
+    for (const account of [1, 2, 3, 4]) desk.shard.deposit(account, ETH, 1_000)
+    desk.limit(1, limits)
+    desk.open(2, 'sell 10 @ 100 instrument 2')
+    desk.open(1, 'buy 10 @ 100 instrument 2')
+    desk.mark(90, 2)
+    return desk
+  }
+
+  test.each([
+    [{ dailyLossMax: 50 }, 'DAILY_LOSS_LIMIT 50 100'],
+    [{ drawdownMax: 50 }, 'DRAWDOWN_LIMIT 50 100'],
+  ])('what is lost in one does not stop orders in another: %o', (limits, expected) => {
+    const desk = lost(limits)
+    expect(desk.send(1, 'buy 1 @ 1000')).toBe('accepted')
+    expect(desk.send(1, 'buy 1 @ 90 instrument 2')).toBe(expected)
+    desk.restore()
+    expect(desk.send(1, 'buy 2 @ 999')).toBe('accepted')
+    expect(desk.send(1, 'buy 2 @ 90 instrument 2')).toBe(expected)
+  })
+
+  test('neither do stress moves in one cost equity in another', () => {
+    const desk = new Desk({ referencePrice: 100, stressMove_ppm: 200_000 })
+    desk.apply(instrument({ instrument: 2, base: ETH, quote: BTC, referencePrice: 1, stressMove_ppm: 1_000_000 }))
+    desk.shard.deposit(9, USD, 10_000)
+    desk.shard.deposit(9, ETH, 90)
+    desk.limit(9, { riskLimit_ppm: 100_000 })
+    // 90 ETH are worth 90 BTC, and nothing in USD.
+    expect(desk.send(9, 'sell 10 @ 1 instrument 2')).toBe('RISK_LIMIT 9 10')
+    expect(desk.send(9, 'sell 9 @ 1 instrument 2')).toBe('accepted')
+    expect(desk.send(9, 'buy 51 @ 100')).toBe('RISK_LIMIT 1000 1020')
+    expect(desk.send(9, 'buy 50 @ 100')).toBe('accepted')
   })
 })
 
