@@ -3,7 +3,7 @@
 
 import type { Decision, Guard } from './action.ts'
 import { act, refuse, wait } from './decision.ts'
-import { contains, formatGtidSet, isEmpty, subtract, union } from './gtid-set.ts'
+import { contains, formatGtidSet, type GtidSet, isEmpty, subtract, union } from './gtid-set.ts'
 import { giveBack, lockVoters } from './locks.ts'
 import {
   everything,
@@ -89,10 +89,13 @@ function needOf(view: View, primary: ServerState, server: ServerState): Decision
     )
   }
   if (channel.receiver === 'stopped') return reattach(view, primary, server)
-  if (!isFollowing || !isFlagged) {
-    const why = isFollowing
-      ? 'has the wrong semi-sync role'
-      : `follows ${channel.source}, not the primary ${primary.name}`
+  const foreign = foreignTo(primary, server)
+  if (!isFollowing || !isFlagged || !isEmpty(foreign)) {
+    const why = !isFollowing
+      ? `follows ${channel.source}, not the primary ${primary.name}`
+      : isFlagged
+        ? `has transactions that ${primary.name} lacks (${short(formatGtidSet(foreign))})`
+        : 'has the wrong semi-sync role'
     return act(NOTHING_REMEMBERED, { kind: 'fence_replica', server: name, guard }, `${name} ${why}: stop it receiving`)
   }
   if (channel.applier === 'running') return null
@@ -101,6 +104,15 @@ function needOf(view: View, primary: ServerState, server: ServerState): Decision
     { kind: 'apply_relay_log', server: name, guard },
     `${name} receives but does not apply: start it`,
   )
+}
+
+/**
+ * What a running follower has from elsewhere and the primary lacks. A channel finds its source again by itself, even one that was replaced by
+ * a clone meanwhile. The primary's own transactions are left out: the follower may have been asked after the primary was.
+ */
+function foreignTo(primary: ServerState, follower: ServerState): GtidSet {
+  const errant = subtract(everything(follower), union(primary.executed, primary.owned))
+  return new Map([...errant].filter(([origin]) => origin !== primary.uuid && !origin.startsWith(`${primary.uuid}:`)))
 }
 
 /** `server` receives nothing. Both ways: all that it has must be in the primary, and all that it lacks must still be in the primary's binlogs. */

@@ -41,6 +41,8 @@ export type ServerState = {
 
   /** Who holds this server's promotion lock: this operator's own connection, another's, nobody. */
   readonly lock: 'mine' | 'other' | 'free'
+  /** `server_uuid`. Must be a new one after a clone, or numbers that other servers know are given a second time. */
+  readonly uuid: string
   /** Marks one life of the server process, such as its start time. */
   readonly life: string
   /** Null: no term table, as on a server that was wiped or never formed. */
