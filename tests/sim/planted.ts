@@ -87,7 +87,8 @@ export const PLANTED: readonly Planted[] = [
     faults: {
       journal: (journal) =>
         withAppend(journal, async (epoch, batch) => {
-          journal.append(epoch, batch).catch(() => {})
+          // The fault itself: whether it is stored, or fails, nobody waits to hear.
+          void Promise.allSettled([journal.append(epoch, batch)])
           return 'committed'
         }),
     },

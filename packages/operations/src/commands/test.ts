@@ -72,8 +72,8 @@ async function runTiers(tiers: readonly Tier[], options: TierOptions): Promise<T
 async function runTier(tier: Tier, options: TierOptions): Promise<Totals> {
   try {
     if (tier === 'lint') return await runLint()
-    const seed = options.seed === undefined ? {} : { WINTRADES_SEED: options.seed }
-    const seeds = options.seeds === undefined ? {} : { WINTRADES_SEEDS: options.seeds }
+    const seed = options.seed === undefined ? {} : { SIM_SEED: options.seed, SIM_SEEDS: '1' }
+    const seeds = options.seeds === undefined ? {} : { SIM_SEEDS: options.seeds }
     return await runVitest(tier, options.rest, { ...seed, ...seeds })
   } catch (error) {
     process.stdout.write(
