@@ -37,7 +37,7 @@ export function run({ seed, steps, faults = {} }: RunOptions): RunResult {
     return settle(world, random)
   } catch (error) {
     if (error instanceof Violation)
-      error.message = `seed ${seed}: ${error.message}\n${world.lines.slice(-100).join('\n')}`
+      error.message = `seed ${seed}: ${error.message}\n${picture(world)}\n${world.lines.slice(-100).join('\n')}`
     throw error
   }
 }
@@ -144,8 +144,8 @@ function settle(world: World, random: Random): RunResult {
     world.checkEnd(primary)
     return { world, end: 'serving', stepsToServe: step }
   }
-  if (!world.canPromote() && world.counts.refused > 0) return { world, end: 'refused', stepsToServe: PEACE_STEPS_MAX }
-  throw new Violation(`no primary, or not everybody follows it: ${picture(world)}`)
+  world.checkRefused()
+  return { world, end: 'refused', stepsToServe: PEACE_STEPS_MAX }
 }
 
 /** Everybody that is up follows and has, but for the last few transactions, what the primary has. */

@@ -82,8 +82,8 @@ export class Rounds {
       world.checkEnd(primary)
       return 'serving'
     }
-    if (!world.canPromote()) return 'refused'
-    throw new Violation('no primary, or not everybody follows it')
+    world.checkRefused()
+    return 'refused'
   }
 }
 

@@ -268,6 +268,14 @@ export class World implements Surroundings {
     for (const server of this.servers.filter((one) => one.isUp)) this.checkHistory(server, this.agreed.length)
   }
 
+  /** What the end says that did not come to a primary whom everybody follows: right only where no two voters agree, and nothing is lost. */
+  checkRefused(): void {
+    for (const server of this.servers) if (server.isUp && server.isOpen) this.checkHistory(server, this.agreed.length)
+    if (this.canPromote() || this.counts.refused === 0) throw new Violation('no primary, or not everybody follows it')
+    const isKept = this.servers.some((server) => this.agreed.every((id) => server.has(id)))
+    if (!isKept) throw new Violation('acknowledged history is lost: no server has all of it')
+  }
+
   note(line: string): void {
     this.lines.push(line)
   }
