@@ -40,6 +40,21 @@ describe('fees are rounded up to the next unit, and go to account 0', () => {
     expect(desk.shard.balance(0, USD).available).toBe(11)
     expect(desk.cancel(1, id)).toMatch(/^ORDER_NOT_OPEN/)
   })
+
+  test('nor do they when it takes them', () => {
+    const desk = new Desk({ takerFee_ppm: 1_000, makerFee_ppm: 0 })
+    for (let i = 0; i < 10; i++) desk.open(2, 'sell 1 @ 100')
+    desk.open(1, 'buy 10 @ 100')
+    expect(desk.shard.balance(1, USD)).toEqual({ available: START - 1_001, held: 0 })
+    expect(desk.shard.balance(0, USD).available).toBe(1)
+  })
+
+  test('nor more than they were looked ahead to cost, when it has no price', () => {
+    const desk = new Desk({ takerFee_ppm: 1_000, makerFee_ppm: 0 })
+    for (let i = 0; i < 10; i++) desk.open(2, 'sell 1 @ 100')
+    desk.open(1, 'buy 10 market')
+    expect(desk.shard.balance(1, USD)).toEqual({ available: START - 1_001, held: 0 })
+  })
 })
 
 describe('positions: average price, realised profit', () => {
