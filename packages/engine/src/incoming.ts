@@ -20,6 +20,8 @@ export class Incoming {
   /** 0: any price. */
   price = 0
   quantity = 0
+  /** Its record has the fields that follow; else they are 0. */
+  isExtended = false
   quoteAmount = 0
   stopPrice = 0
   displayQuantity = 0
@@ -42,17 +44,6 @@ export class Incoming {
   feeLeft = 0
   /** A `DoneReason` that matching itself decided; {@link GOES_ON}: none. */
   doneReason = GOES_ON
-
-  /** A field that a plain order does not have is set. */
-  get isExtended(): boolean {
-    return (
-      this.displayQuantity !== 0 ||
-      this.minimumQuantity !== 0 ||
-      this.expireTime !== 0 ||
-      this.stopPrice !== 0 ||
-      this.trailingOffset !== 0
-    )
-  }
 
   get cumQty(): number {
     return this.quantity - this.leaves

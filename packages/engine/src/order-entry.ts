@@ -67,7 +67,6 @@ export function newOrder(state: ShardState): void {
 function read(state: ShardState, incoming: Incoming): number {
   const { view, at } = state
   const recordFlags = view.getUint8(at + HEADER.flags)
-  const extended = recordFlags !== 0
   incoming.orderId = state.orderId(state.number)
   incoming.account = state.account
   incoming.side = view.getUint8(at + NEW_ORDER.side) as Side
@@ -81,20 +80,28 @@ function read(state: ShardState, incoming: Incoming): number {
   incoming.quantity = readInteger(view, at + NEW_ORDER.quantity)
   incoming.textLength = view.getUint8(at + NEW_ORDER.textLength)
   incoming.textAt = at + newOrderTextAt(recordFlags)
-  incoming.quoteAmount = extended ? readInteger(view, at + NEW_ORDER.quoteAmount) : 0
-  incoming.stopPrice = extended ? readInteger(view, at + NEW_ORDER.stopPrice) : 0
-  incoming.displayQuantity = extended ? readInteger(view, at + NEW_ORDER.displayQuantity) : 0
-  incoming.minimumQuantity = extended ? readInteger(view, at + NEW_ORDER.minimumQuantity) : 0
-  incoming.expireTime = extended ? readInteger(view, at + NEW_ORDER.expireTime) : 0
-  incoming.trailingOffset = extended ? readInteger(view, at + NEW_ORDER.trailingOffset) : 0
-  incoming.link = (recordFlags & RecordFlag.linked) === 0 ? OrderLink.none : view.getUint8(at + NEW_ORDER.link)
-  incoming.named = 0
+  if (recordFlags !== 0 || incoming.isExtended) readExtension(state, incoming, recordFlags)
   incoming.cumQuote = 0
   incoming.held = 0
   incoming.feeLeft = 0
   incoming.reserved = 0
   incoming.doneReason = GOES_ON
   return view.getUint16(at + NEW_ORDER.instrument, true)
+}
+
+/** What a plain order does not have: 0 in all fields, which they keep from one plain order to the next. */
+function readExtension(state: ShardState, incoming: Incoming, recordFlags: number): void {
+  const { view, at } = state
+  const isExtended = recordFlags !== 0
+  incoming.isExtended = isExtended
+  incoming.quoteAmount = isExtended ? readInteger(view, at + NEW_ORDER.quoteAmount) : 0
+  incoming.stopPrice = isExtended ? readInteger(view, at + NEW_ORDER.stopPrice) : 0
+  incoming.displayQuantity = isExtended ? readInteger(view, at + NEW_ORDER.displayQuantity) : 0
+  incoming.minimumQuantity = isExtended ? readInteger(view, at + NEW_ORDER.minimumQuantity) : 0
+  incoming.expireTime = isExtended ? readInteger(view, at + NEW_ORDER.expireTime) : 0
+  incoming.trailingOffset = isExtended ? readInteger(view, at + NEW_ORDER.trailingOffset) : 0
+  incoming.link = (recordFlags & RecordFlag.linked) === 0 ? OrderLink.none : view.getUint8(at + NEW_ORDER.link)
+  incoming.named = 0
 }
 
 /** Checks an order and, if it passes, carries it out. Returns the code of its refusal; 0: it was accepted. */
@@ -110,12 +117,12 @@ function enter(state: ShardState, instrument: Instrument, incoming: Incoming): n
     checkPace(state, instrument.id, incoming)
   if (code !== 0) return code
   incoming.position = positionOf(state, instrument, incoming.account)
-  if (incoming.link > OrderLink.pending) {
-    const refused = checkLink(state, incoming, incoming.named)
+  if (incoming.link !== OrderLink.none) {
+    const refused = incoming.link === OrderLink.pending ? 0 : checkLink(state, incoming, incoming.named)
     if (refused !== 0) return refused
-  }
-  if (incoming.link === OrderLink.pending || incoming.link === OrderLink.pending_pair) {
-    return enterPending(state, instrument, incoming)
+    if (incoming.link === OrderLink.pending || incoming.link === OrderLink.pending_pair) {
+      return enterPending(state, instrument, incoming)
+    }
   }
   if (incoming.orderType === OrderType.limit) return enterLimit(state, instrument, incoming)
   return incoming.orderType === OrderType.market

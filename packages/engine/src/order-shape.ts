@@ -16,6 +16,8 @@ import { type ShardState, VERSION_ORDER_TYPES } from './state.ts'
 /** What this engine carries out; the rest is refused, never half done. Fields that a type does not have must be 0. */
 export function checkShape(state: ShardState, instrument: Instrument, incoming: Incoming): number {
   const { orderType, timeInForce, flags } = incoming
+  const isPlain = orderType === OrderType.limit && timeInForce <= TimeInForce.ioc && flags === 0 && !incoming.isExtended
+  if (isPlain && instrument.phase === Phase.continuous) return 0
   const isNew = orderType > OrderType.market || timeInForce > TimeInForce.fok || incoming.link !== 0
   if (isNew && state.version < VERSION_ORDER_TYPES) {
     return orderType > OrderType.market
