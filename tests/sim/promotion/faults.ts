@@ -3,7 +3,7 @@
 export type PlantedFaults = {
   /** Fences are reported as done and are not. */
   readonly skipFence: boolean
-  /** GTID sets are read once, when the locks are taken, instead of after the fences. */
+  /** GTID sets are those of before the fences, and what came after is never looked at. */
   readonly setsBeforeFence: boolean
   /** Nothing checks the server's durable term. */
   readonly ignoreTerm: boolean

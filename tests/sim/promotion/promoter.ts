@@ -11,6 +11,7 @@ import {
   type ServerName,
   type ServerObservation,
   type ServerState,
+  subtract,
 } from '@wintrades/operations/promotion'
 import type { PlantedFaults } from './faults.ts'
 import type { ModelServer } from './server.ts'
@@ -33,7 +34,8 @@ export class ModelPromoter {
   #memory: Memory = NOTHING_REMEMBERED
   /** States seen so far in the look under way; the sets of them are read after the last. */
   #states: ServerObservation[] = []
-  #cached = new Map<string, Sets>()
+  /** Everything that a server had when it was last seen without a fence: for the planted fault. */
+  #cached = new Map<string, GtidSet>()
   /** What it believes to have fenced, by server and life: for the planted fault. */
   #believed = new Set<string>()
   lastLine = ''
@@ -107,7 +109,7 @@ export class ModelPromoter {
       lock: server.lock === this.id ? 'mine' : server.lock === null ? 'free' : 'other',
       uuid: server.uuid,
       life: `${server.life}`,
-      term: server.term ?? (faults.wipedVotes ? { number: 0, promoter: '' } : null),
+      term: server.term,
       isReadOnly: server.isReadOnly || believed('fence_primary'),
       isSuperReadOnly: server.isSuperReadOnly || believed('fence_primary'),
       semiSync: {
@@ -143,10 +145,15 @@ export class ModelPromoter {
   #setsOf(server: ModelServer, state: ServerState, faults: PlantedFaults): Sets {
     const sets = { received: server.relayed, executed: server.executed }
     if (!faults.setsBeforeFence || state.lock !== 'mine') return sets
-    const cached = this.#cached.get(server.name) ?? sets
-    this.#cached.set(server.name, cached)
-    return cached
+    const isFenced = state.isSuperReadOnly && state.channel.receiver === 'stopped'
+    const before = isFenced ? (this.#cached.get(server.name) ?? server.everything) : server.everything
+    this.#cached.set(server.name, before)
+    return { received: intersect(sets.received, before), executed: intersect(sets.executed, before) }
   }
+}
+
+function intersect(a: GtidSet, b: GtidSet): GtidSet {
+  return subtract(a, subtract(a, b))
 }
 
 /** Whether `replica` is connected to `source` now and acknowledges. */

@@ -39,7 +39,8 @@ export function carryOut(server: ModelServer, statement: Statement, effects: Eff
       if (server.isSuperReadOnly && holds(server, statement.guard, faults)) server.isApplying = true
       return
     case 'write_term':
-      if (!isAllowed(server, statement.term, faults) || !isQuiet(server, faults) || server.relay.length > 0) return
+      if (!isAllowed(server, statement.term, faults) || !isQuiet(server, faults)) return
+      if (server.relay.length > 0 && !faults.setsBeforeFence) return
       server.isSource = false
       if (!isSameTerm(server.row, statement.term)) server.write(effects.nextId(), statement.term)
       return

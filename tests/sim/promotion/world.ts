@@ -112,15 +112,17 @@ export class World implements Surroundings {
     this.crashServer(server)
     this.counts.disksLost += 1
     server.wipe()
+    if (this.faults.wipedVotes) server.term = { number: 0, promoter: '' }
     this.acks = this.acks.filter((ack) => ack.from !== server)
     this.note(`${server.name} is wiped`)
   }
 
-  /** One lost disk at a time, and only while each of the two other voters has the agreed history: more is beyond any two of three. */
+  /** One lost disk at a time, and not the last one with all that was acknowledged: more is beyond any two of three. */
   mayBeWiped(server: ModelServer): boolean {
     if (server.role === 'reader') return true
     const others = this.servers.filter((other) => other.role === 'voter' && other !== server)
-    return others.every((other) => other.term !== null && this.agreed.every((id, at) => other.log[at]?.id === id))
+    if (others.some((other) => other.term === null || other.cloningFrom !== null)) return false
+    return others.some((other) => this.agreed.every((id, at) => other.log[at]?.id === id))
   }
 
   commit(server: ModelServer): void {
