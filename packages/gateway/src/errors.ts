@@ -85,6 +85,9 @@ export function rejectStatus(code: RejectCode): number {
   return REJECT_STATUS[code] ?? 422
 }
 
+/** A place in a request, such as `orders.1.price`, and what is wrong there. The `details` of a malformed request are a list of these. */
+export type RequestFault = { readonly path: string; readonly message: string }
+
 export type ErrorBody = {
   readonly error: {
     readonly code: string

@@ -114,7 +114,7 @@ function checkEmail(email: string): void {
   if (email.length <= EMAIL_CHARS_MAX && EMAIL.test(email)) return
   throw new ApiFault('REQUEST_MALFORMED', {
     message: `The e-mail address is not of the form name@domain, or longer than ${EMAIL_CHARS_MAX} characters.`,
-    details: { field: 'email' },
+    details: [{ path: 'email', message: `must be of the form name@domain, at most ${EMAIL_CHARS_MAX} characters` }],
   })
 }
 

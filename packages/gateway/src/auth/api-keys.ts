@@ -280,7 +280,7 @@ function checkedScopes(scopes: readonly string[]): readonly Scope[] {
   if (known.length > 0 && known.length === wanted.size) return known
   throw new ApiFault('REQUEST_MALFORMED', {
     message: `An API key has one or more of the scopes ${SCOPES.join(', ')}.`,
-    details: { field: 'scopes' },
+    details: [{ path: 'scopes', message: `must be one or more of ${SCOPES.join(', ')}` }],
   })
 }
 
@@ -288,7 +288,7 @@ function checkLabel(label: string): void {
   if (/\S/.test(label) && label.length <= LABEL_CHARS_MAX && !/\p{Cc}/u.test(label)) return
   throw new ApiFault('REQUEST_MALFORMED', {
     message: `A label has 1 to ${LABEL_CHARS_MAX} printable characters.`,
-    details: { field: 'label' },
+    details: [{ path: 'label', message: `must be 1 to ${LABEL_CHARS_MAX} printable characters` }],
   })
 }
 

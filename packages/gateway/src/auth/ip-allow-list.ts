@@ -20,7 +20,10 @@ export class IpAllowList {
   /** Addresses or CIDR networks. Throws REQUEST_MALFORMED, which names the entry. */
   static parse(entries: readonly string[]): IpAllowList {
     if (entries.length > IP_ALLOW_LIST_MAX) {
-      throw malformed(`An API key has at most ${IP_ALLOW_LIST_MAX} addresses and networks.`)
+      throw malformed(
+        `An API key has at most ${IP_ALLOW_LIST_MAX} addresses and networks.`,
+        `must be at most ${IP_ALLOW_LIST_MAX} addresses and networks`,
+      )
     }
     return new IpAllowList(entries.map(networkOf))
   }
@@ -50,10 +53,13 @@ function networkOf(entry: string): Network {
 }
 
 function malformedEntry(entry: string): ApiFault {
-  return malformed('An entry of ipAllowList is neither an address nor a network such as 203.0.113.0/24.', entry)
+  const shown = entry.slice(0, ENTRY_CHARS_MAX)
+  return malformed(
+    'An entry of ipAllowList is neither an address nor a network such as 203.0.113.0/24.',
+    `has ${shown}, which is neither an address nor a network such as 203.0.113.0/24`,
+  )
 }
 
-function malformed(message: string, entry?: string): ApiFault {
-  const details = { field: 'ipAllowList', ...(entry === undefined ? {} : { entry: entry.slice(0, ENTRY_CHARS_MAX) }) }
-  return new ApiFault('REQUEST_MALFORMED', { message, details })
+function malformed(message: string, problem: string): ApiFault {
+  return new ApiFault('REQUEST_MALFORMED', { message, details: [{ path: 'ipAllowList', message: problem }] })
 }

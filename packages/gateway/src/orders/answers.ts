@@ -2,7 +2,7 @@
 // the start. Promises pure ASCII, so that a text's length is its length in bytes.
 
 import { assert, type RegionName, type Seq } from '@wintrades/domain'
-import { type ApiFault, type ErrorCode, errorCatalogue } from '../errors.ts'
+import { type ApiFault, type ErrorCode, errorCatalogue, type RequestFault } from '../errors.ts'
 
 export type OrderReply = {
   /** HTTP status; a stream's answer is `ok` when it is below 400. */
@@ -31,13 +31,18 @@ export function escapeBeyondAscii(json: string): string {
 
 export type DenialOptions = {
   readonly message?: string
-  readonly details?: Readonly<Record<string, unknown>> | undefined
+  readonly details?: Readonly<Record<string, unknown>> | readonly RequestFault[] | undefined
   readonly retryAfter_ms?: number
 }
 
 /** A refusal at the door, as a value: no stack is taken, because clients may cause as many as they like. */
 export function denial(code: ErrorCode, options: DenialOptions = {}): OrderReply {
   return { status: statusOf(code), json: `{"error":${errorJson(code, options)}}`, shard: null, seq: 0 }
+}
+
+/** A refusal of what was sent, which says where the fault is and what would be right: `details` is a list of such places. */
+export function malformation(code: 'REQUEST_MALFORMED' | 'DECIMAL_INVALID', path: string, problem: string): OrderReply {
+  return denial(code, { message: `${path} ${problem}`, details: [{ path, message: problem }] })
 }
 
 /** The reply of a denial that was thrown. */

@@ -16,7 +16,9 @@ import {
   ORDER_DONE,
   ORDER_REDUCED,
   ORDER_REPLACED,
+  ORDER_TRIGGERED,
   type OrderId,
+  type Price,
   type Quantity,
   REJECT_CODE_NAMES,
   type RegionName,
@@ -26,7 +28,14 @@ import {
   type Timestamp,
   TRADE,
 } from '@wintrades/domain'
-import { doneStatus, type Fill, ORDER_STATUS_NAMES, type OrderStatus, openStatus } from '@wintrades/marketdata'
+import {
+  acceptedStatus,
+  doneStatus,
+  type Fill,
+  ORDER_STATUS_NAMES,
+  type OrderStatus,
+  openStatus,
+} from '@wintrades/marketdata'
 import type { CommittedBatch } from '@wintrades/venue'
 import { asciiJson, errorJson, type OrderReply, statusOf } from './answers.ts'
 import type { NewOrderSubmission } from './order-request.ts'
@@ -43,6 +52,10 @@ export type CommandOutcome = {
   /** Of a replaced order the new total; else what was accepted. */
   quantity: number
   price: number
+  /** Of a new order; of a trailing stop, where it stands. */
+  stopPrice: number
+  /** Its trigger has been met. */
+  triggered: boolean
   cumQty: number
   leavesQty: number
   /** −1: these events do not tell. */
@@ -62,6 +75,8 @@ const outcome: CommandOutcome = {
   instrument: 0,
   quantity: 0,
   price: 0,
+  stopPrice: 0,
+  triggered: false,
   cumQty: 0,
   leavesQty: 0,
   cumQuote: -1,
@@ -78,6 +93,8 @@ export function readOutcome(events: Float64Array, start: number, end: number, or
   outcome.order = order
   outcome.instrument = 0
   outcome.quantity = 0
+  outcome.stopPrice = 0
+  outcome.triggered = false
   outcome.cumQty = 0
   outcome.leavesQty = 0
   outcome.cumQuote = -1
@@ -99,6 +116,7 @@ function readEvent(type: EventType, events: Float64Array, at: number): void {
       outcome.order = events[at + ORDER_ACCEPTED.order] as OrderId
       outcome.instrument = events[at + EVENT.subject] as number
       outcome.quantity = events[at + ORDER_ACCEPTED.quantity] as number
+      outcome.stopPrice = events[at + ORDER_ACCEPTED.stopPrice] as number
       outcome.leavesQty = outcome.quantity
       outcome.cumQuote = 0
       break
@@ -111,10 +129,20 @@ function readEvent(type: EventType, events: Float64Array, at: number): void {
       outcome.cumQty = outcome.quantity - outcome.leavesQty
       break
     case EventType.trade:
-      if (events[at + TRADE.takerOrder] !== outcome.order) break
-      outcome.cumQty = events[at + TRADE.takerCumQty] as number
-      outcome.leavesQty = events[at + TRADE.takerLeavesQty] as number
-      outcome.cumQuote = events[at + TRADE.takerCumQuote] as number
+      if (events[at + TRADE.takerOrder] === outcome.order) {
+        outcome.cumQty = events[at + TRADE.takerCumQty] as number
+        outcome.leavesQty = events[at + TRADE.takerLeavesQty] as number
+        outcome.cumQuote = events[at + TRADE.takerCumQuote] as number
+      } else if (events[at + TRADE.makerOrder] === outcome.order) {
+        // What it triggered traded with what was left of it.
+        outcome.cumQty = events[at + TRADE.makerCumQty] as number
+        outcome.leavesQty = events[at + TRADE.makerLeavesQty] as number
+        outcome.cumQuote = events[at + TRADE.makerCumQuote] as number
+      }
+      break
+    case EventType.order_triggered:
+      if (events[at + ORDER_TRIGGERED.order] !== outcome.order) break
+      outcome.triggered = events[at + ORDER_TRIGGERED.triggerPrice] !== 0
       break
     case EventType.order_reduced:
       if (events[at + ORDER_REDUCED.order] !== outcome.order) break
@@ -123,7 +151,8 @@ function readEvent(type: EventType, events: Float64Array, at: number): void {
       break
     case EventType.order_done: {
       const order = events[at + ORDER_DONE.order] as OrderId
-      if (outcome.order !== 0 && outcome.order !== order) break
+      // Other orders end with it: those of its list, those that it triggered, those that it met.
+      if (outcome.kind !== 'done' || (outcome.order !== 0 && outcome.order !== order)) break
       outcome.order = order
       outcome.instrument = events[at + EVENT.subject] as number
       outcome.doneReason = events[at + ORDER_DONE.reason] as DoneReason
@@ -157,6 +186,12 @@ function statusNow({ doneReason, cumQty }: CommandOutcome): OrderStatus {
   return doneReason === -1 ? openStatus(cumQty) : doneStatus(doneReason)
 }
 
+/** Of a new order that was accepted. */
+function placedStatus({ orderType, link }: NewOrderSubmission, outcome: CommandOutcome): OrderStatus {
+  const { doneReason, cumQty, triggered } = outcome
+  return doneReason === -1 && cumQty === 0 && !triggered ? acceptedStatus(orderType, link) : statusNow(outcome)
+}
+
 /** An order that was accepted. */
 export function placedReply(
   submission: NewOrderSubmission,
@@ -174,7 +209,7 @@ export function placedReply(
   const cumQty = outcome.cumQty as Quantity
   const json =
     `{"orderId":"${outcome.order}","clientOrderId":"${submission.clientOrderId}"` +
-    `,"status":"${ORDER_STATUS_NAMES[statusNow(outcome)]}","cumQty":"${formatQuantity(instrument, cumQty)}"` +
+    `,"status":"${ORDER_STATUS_NAMES[placedStatus(submission, outcome)]}","cumQty":"${formatQuantity(instrument, cumQty)}"` +
     `,"leavesQty":"${formatQuantity(instrument, outcome.leavesQty as Quantity)}"` +
     (cumQty === 0 ? '' : `,"avgPrice":"${averagePrice(instrument, cumQty, outcome.cumQuote)}"`) +
     reasonText(outcome.doneReason) +
@@ -199,7 +234,8 @@ function wholeJson(
     cumQty: outcome.cumQty as Quantity,
     leavesQty: outcome.leavesQty as Quantity,
     cumQuote: Math.max(0, cumQuote) as never,
-    status: statusNow(outcome),
+    stopPrice: outcome.stopPrice as Price,
+    status: placedStatus(submission, outcome),
     doneReason: doneReason === -1 ? null : doneReason,
     acceptedAt: batch.timestamp as Timestamp,
     updatedAt: batch.timestamp as Timestamp,
@@ -208,18 +244,20 @@ function wholeJson(
   return asciiJson({ ...view, shard, seq: batch.seq, ...(fills.length === 0 ? {} : { fills }) })
 }
 
-/** The trades that an order took part in as it came in. */
+/** The trades that an order took part in as it came in, or by what it triggered. */
 function fillsOf(instrument: Instrument, events: Float64Array, start: number, end: number, order: OrderId): FillView[] {
   const fills: FillView[] = []
   for (let at = start; at < end; at += EVENT_SLOTS[events[at] as number] as number) {
-    if (events[at] !== EventType.trade || events[at + TRADE.takerOrder] !== order) continue
+    if (events[at] !== EventType.trade) continue
+    const isTaker = events[at + TRADE.takerOrder] === order
+    if (!isTaker && events[at + TRADE.makerOrder] !== order) continue
     const fill = {
       tradeNumber: events[at + TRADE.tradeNumber],
       price: events[at + TRADE.price],
       quantity: events[at + TRADE.quantity],
       notional: events[at + TRADE.notional],
-      fee: events[at + TRADE.takerFee],
-      liquidity: 'TAKER',
+      fee: events[at + (isTaker ? TRADE.takerFee : TRADE.makerFee)],
+      liquidity: isTaker ? 'TAKER' : 'MAKER',
     } as Fill
     fills.push(fillView(instrument, fill))
   }

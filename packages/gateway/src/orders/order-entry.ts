@@ -16,11 +16,21 @@ import {
 import type { Submission, Venue } from '@wintrades/venue'
 import type { AccountPrincipal, Scope } from '../auth/principal.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
-import { denial, type OrderReply } from './answers.ts'
-import { Changing, type Done, MassCancelTally, nameDetails, notSent, Placing } from './command-handlers.ts'
+import { denial, malformation, type OrderReply } from './answers.ts'
+import {
+  Changing,
+  type Done,
+  MassCancelTally,
+  type NotSent,
+  nameDetails,
+  notSent,
+  Placing,
+} from './command-handlers.ts'
 import { DisconnectCancels } from './disconnect-cancels.ts'
+import { legsOf, readOrderList } from './order-lists.ts'
 import { type OrderHistory, OrderLookup } from './order-lookup.ts'
-import { type OrderName, OrderRequestReader, readPrice, readQuantity } from './order-request.ts'
+import { type NewOrderSubmission, type OrderName, OrderRequestReader } from './order-request.ts'
+import { readPrice, readQuantity } from './request-values.ts'
 
 /** Orders in one batch request. */
 export const ORDERS_PER_BATCH_MAX = 500
@@ -70,7 +80,7 @@ export class OrderEntry {
   placeBatch(principal: AccountPrincipal, orders: unknown, session: number, done: Done): void {
     if (!Array.isArray(orders) || orders.length === 0 || orders.length > ORDERS_PER_BATCH_MAX) {
       const message = `must be a list of 1 to ${ORDERS_PER_BATCH_MAX} orders`
-      done(denial('REQUEST_MALFORMED', { message: `orders ${message}`, details: { path: 'orders', message } }))
+      done(malformation('REQUEST_MALFORMED', 'orders', message))
       return
     }
     const denied = this.#deniedTrading(principal, orders.length)
@@ -85,6 +95,29 @@ export class OrderEntry {
         results[index] = reply.json
         if (--open === 0) done({ status: 200, json: `{"results":[${results.join(',')}]}`, shard: null, seq: 0 })
       })
+    }
+  }
+
+  /**
+   * Enters the two or three orders of a list; answers `{results: […]}` in the order of the request. One that is malformed, and none is
+   * sent. A list that is sent again under the same client order ids goes on where it was interrupted.
+   */
+  placeList(principal: AccountPrincipal, body: unknown, session: number, done: Done): void {
+    const denied = this.#deniedTrading(principal, legsOf(body))
+    if (denied !== null) return void done(denied)
+    const read = readOrderList(this.#reader, body, principal, session)
+    if (!read.ok) return void done(read.reply)
+    const results = new Array<string>(read.legs.length)
+    let open = read.legs.length
+    let missed: NotSent | null = null
+    for (const { index, instrument, submission } of read.legs) {
+      const settle = (reply: OrderReply) => {
+        results[index] = reply.json
+        if (--open === 0) done({ status: 200, json: `{"results":[${results.join(',')}]}`, shard: null, seq: 0 })
+      }
+      // The engine would refuse a leg that comes without the one it names, and remember that.
+      if (missed === null) missed = this.#send(instrument, submission, settle)
+      else settle(this.#notSent(missed, instrument, submission))
     }
   }
 
@@ -173,21 +206,25 @@ export class OrderEntry {
       done(read.reply)
       return
     }
-    const { instrument, submission } = read
+    this.#send(read.instrument, read.submission, done)
+  }
+
+  /** Answers `done` with the outcome, or at once if it was not sent; returns why it was not. */
+  #send(instrument: Instrument, submission: NewOrderSubmission, done: Done): NotSent | null {
+    const { session } = submission
     const bound = (submission.flags & OrderFlag.cancel_on_disconnect) !== 0
-    const handler = new Placing(
-      this.#shards,
-      this.#lookup,
-      bound ? this.#disconnects : null,
-      instrument,
-      submission,
-      done,
-    )
-    if (bound) this.#disconnects.entered(session, instrument.shard)
+    const disconnects = bound ? this.#disconnects : null
+    const handler = new Placing(this.#shards, this.#lookup, disconnects, instrument, submission, done)
+    disconnects?.entered(session, instrument.shard)
     const result = this.#venue.submit(instrument.shard, submission, handler)
-    if (result === 'submitted') return
-    if (bound) this.#disconnects.settled(session, instrument.shard)
-    done(notSent(result, this.#shards[instrument.shard], { clientOrderId: submission.clientOrderId }))
+    if (result === 'submitted') return null
+    disconnects?.settled(session, instrument.shard)
+    done(this.#notSent(result, instrument, submission))
+    return result
+  }
+
+  #notSent(why: NotSent, { shard }: Instrument, { clientOrderId }: NewOrderSubmission): OrderReply {
+    return notSent(why, this.#shards[shard], { clientOrderId })
   }
 
   #replace(

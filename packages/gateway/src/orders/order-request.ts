@@ -12,9 +12,6 @@ import {
   type OrderId,
   OrderType,
   type Price,
-  parseDecimal,
-  parsePrice,
-  parseQuantity,
   type Quantity,
   SELF_TRADE_PREVENTION_NAMES,
   SelfTradePrevention,
@@ -23,15 +20,27 @@ import {
   shardOfOrder,
   TIME_IN_FORCE_NAMES,
   TimeInForce,
-  type Timestamp,
 } from '@wintrades/domain'
 import type { Submission } from '@wintrades/venue'
 import type { AccountPrincipal } from '../auth/principal.ts'
-import { denial, type OrderReply } from './answers.ts'
+import { type Extras, fieldsFault, limitFault, PLAIN, type RawExtras, readExtras } from './order-extras.ts'
+import {
+  badClientId,
+  byName,
+  isObject,
+  malformed,
+  namesOf,
+  notDecimal,
+  type Refused,
+  readAmount,
+  readPrice,
+  readQuantity,
+  shown,
+  unknownSymbol,
+} from './request-values.ts'
 
 export type NewOrderSubmission = Extract<Submission, { type: typeof CommandType.new_order }>
 
-export type Refused = { readonly ok: false; readonly reply: OrderReply }
 export type ReadOrder =
   | { readonly ok: true; readonly instrument: Instrument; readonly submission: NewOrderSubmission }
   | Refused
@@ -53,7 +62,12 @@ const SIDES: ReadonlyMap<unknown, Side> = byName(SIDE_NAMES)
 const ORDER_TYPES: ReadonlyMap<unknown, OrderType> = byName(ORDER_TYPE_NAMES)
 const TIMES_IN_FORCE: ReadonlyMap<unknown, TimeInForce> = byName(TIME_IN_FORCE_NAMES)
 const SELF_TRADE_PREVENTIONS: ReadonlyMap<unknown, SelfTradePrevention> = byName(SELF_TRADE_PREVENTION_NAMES)
-const KEY_CHARS_SHOWN = 40
+
+const FLAGS = {
+  postOnly: OrderFlag.post_only,
+  reduceOnly: OrderFlag.reduce_only,
+  cancelOnDisconnect: OrderFlag.cancel_on_disconnect,
+} as const
 
 export class OrderRequestReader {
   readonly #instruments: ReadonlyMap<unknown, Instrument>
@@ -85,6 +99,7 @@ export class OrderRequestReader {
     let preventionName: unknown
     let clientOrderId: unknown
     let flags = 0
+    let raw: RawExtras | null = null
     for (const key in body) {
       const value = body[key]
       switch (key) {
@@ -121,6 +136,14 @@ export class OrderRequestReader {
           if (typeof value !== 'boolean') return malformed(path + key, 'must be true or false')
           if (value) flags |= FLAGS[key]
           break
+        case 'stopPrice':
+        case 'trailingOffset':
+        case 'displayQuantity':
+        case 'minimumQuantity':
+        case 'expireTime':
+          raw ??= {}
+          raw[key] = value
+          break
         default:
           return malformed(path + shown(key), 'is not a field of an order')
       }
@@ -145,7 +168,11 @@ export class OrderRequestReader {
     }
     if (clientOrderId === undefined) clientOrderId = this.#nextId()
     else if (typeof clientOrderId !== 'string' || !isClientId(clientOrderId)) return badClientId(path)
-    const unfit = isMarket ? marketFault(price, quantity, quoteAmount) : limitFault(price, quantity, quoteAmount)
+    // Most orders are plain ones, which are checked at once.
+    const isPlain = orderType === OrderType.limit && timeInForce !== TimeInForce.gtd && raw === null
+    const unfit = isPlain
+      ? limitFault(price, quantity, quoteAmount)
+      : fieldsFault({ orderType, timeInForce, flags, price, quantity, quoteAmount }, raw ?? {})
     if (unfit !== null) return malformed(path + unfit.field, unfit.message)
 
     let ticks = 0 as Price
@@ -166,6 +193,12 @@ export class OrderRequestReader {
       if (!read.ok) return read
       amount = read.value
     }
+    let extras: Extras = PLAIN
+    if (raw !== null) {
+      const read = readExtras(instrument, raw, path)
+      if (!read.ok) return read
+      extras = read.value
+    }
     return {
       ok: true,
       instrument,
@@ -183,11 +216,11 @@ export class OrderRequestReader {
         price: ticks,
         quantity: lots,
         quoteAmount: amount,
-        stopPrice: 0 as Price,
-        displayQuantity: 0 as Quantity,
-        minimumQuantity: 0 as Quantity,
-        expireTime: 0 as Timestamp,
-        trailingOffset: 0 as Price,
+        stopPrice: extras.stopPrice,
+        displayQuantity: extras.displayQuantity,
+        minimumQuantity: extras.minimumQuantity,
+        expireTime: extras.expireTime,
+        trailingOffset: extras.trailingOffset,
         clientOrderId: clientOrderId as string,
       },
     }
@@ -259,109 +292,4 @@ export class OrderRequestReader {
     this.#idsGiven += 1
     return this.#idPrefix + this.#idsGiven.toString(36)
   }
-}
-
-type Read<Value> = { readonly ok: true; readonly value: Value } | Refused
-
-export function readPrice(instrument: Instrument, raw: unknown, path: string): Read<Price> {
-  if (typeof raw !== 'string') return notDecimal(path)
-  const parsed = parsePrice(instrument, raw)
-  if (!parsed.ok) return badDecimal(path, parsed.fault, instrument.tick, instrument.priceScale)
-  return parsed.value > 0 ? parsed : outOfRange(path)
-}
-
-export function readQuantity(instrument: Instrument, raw: unknown, path: string): Read<Quantity> {
-  if (typeof raw !== 'string') return notDecimal(path)
-  const parsed = parseQuantity(instrument, raw)
-  if (!parsed.ok) return badDecimal(path, parsed.fault, instrument.lot, instrument.quantityScale)
-  return parsed.value > 0 ? parsed : outOfRange(path)
-}
-
-function readAmount(raw: unknown, scale: number, path: string): Read<Amount> {
-  if (typeof raw !== 'string') return notDecimal(path)
-  const parsed = parseDecimal(raw, scale)
-  if (!parsed.ok) return badDecimal(path, parsed.fault, 1, scale)
-  return parsed.value > 0 ? { ok: true, value: parsed.value as Amount } : outOfRange(path)
-}
-
-const FLAGS = {
-  postOnly: OrderFlag.post_only,
-  reduceOnly: OrderFlag.reduce_only,
-  cancelOnDisconnect: OrderFlag.cancel_on_disconnect,
-} as const
-
-type Unfit = { readonly field: string; readonly message: string }
-
-function limitFault(price: unknown, quantity: unknown, quoteAmount: unknown): Unfit | null {
-  if (quoteAmount !== undefined) return { field: 'quoteAmount', message: 'is for market orders; say a quantity' }
-  if (price === undefined) return { field: 'price', message: 'is missing: only market orders have none' }
-  if (quantity === undefined) return { field: 'quantity', message: 'is missing' }
-  return null
-}
-
-function marketFault(price: unknown, quantity: unknown, quoteAmount: unknown): Unfit | null {
-  if (price !== undefined) return { field: 'price', message: 'is not for market orders' }
-  if ((quantity === undefined) === (quoteAmount === undefined)) {
-    return { field: 'quantity', message: 'or quoteAmount: a market order has one of the two' }
-  }
-  return null
-}
-
-function malformed(path: string, problem: string): Refused {
-  return {
-    ok: false,
-    reply: denial('REQUEST_MALFORMED', { message: `${path} ${problem}`, details: { path, message: problem } }),
-  }
-}
-
-function unknownSymbol(path: string, symbol: unknown): Refused {
-  if (typeof symbol !== 'string') return malformed(path, symbol === undefined ? 'is missing' : 'must be a string')
-  return { ok: false, reply: denial('SYMBOL_UNKNOWN', { details: { path, symbol: shown(symbol) } }) }
-}
-
-function badClientId(path: string): Refused {
-  return { ok: false, reply: denial('CLIENT_ID_INVALID', { details: { path: `${path}clientOrderId` } }) }
-}
-
-function notDecimal(path: string): Refused {
-  return invalidDecimal(path, 'must be a decimal in quotes, such as "1.5"')
-}
-
-function outOfRange(path: string): Refused {
-  return invalidDecimal(path, 'must be greater than zero')
-}
-
-function badDecimal(path: string, fault: string, step: number, scale: number): Refused {
-  const grid = scale === 0 ? String(step) : (step / 10 ** scale).toFixed(scale)
-  const problem =
-    fault === 'malformed'
-      ? 'must be a decimal of digits with at most one point, such as "1.5"'
-      : fault === 'out_of_range'
-        ? 'is too large'
-        : `must be a multiple of ${grid}`
-  return invalidDecimal(path, problem)
-}
-
-function invalidDecimal(path: string, problem: string): Refused {
-  return {
-    ok: false,
-    reply: denial('DECIMAL_INVALID', { message: `${path} ${problem}`, details: { path, message: problem } }),
-  }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** A client's text, as it may stand in an answer. */
-function shown(text: string): string {
-  return text.length <= KEY_CHARS_SHOWN ? text : `${text.slice(0, KEY_CHARS_SHOWN)}…`
-}
-
-function namesOf(values: ReadonlyMap<unknown, unknown>): string {
-  return `must be one of ${[...values.keys()].join(', ')}`
-}
-
-function byName<Value extends number>(names: Readonly<Record<Value, string>>): ReadonlyMap<unknown, Value> {
-  return new Map(Object.entries<string>(names).map(([value, name]) => [name, Number(value) as Value]))
 }

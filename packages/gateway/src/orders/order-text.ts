@@ -11,6 +11,7 @@ import {
   type OpenOrder,
   ORDER_TYPE_NAMES,
   OrderFlag,
+  type OrderType,
   type Price,
   type Quantity,
   REJECT_CODE_NAMES,
@@ -20,12 +21,18 @@ import {
   SIDE_NAMES,
   Side,
   TIME_IN_FORCE_NAMES,
+  type TimeInForce,
 } from '@wintrades/domain'
 import { type Execution, type Fill, type HistoricOrder, ORDER_STATUS_NAMES, openStatus } from '@wintrades/marketdata'
 
 /** What an order has in common wherever it is read from. */
 export type AnyOrder = Omit<OpenOrder, 'account'> &
-  Partial<Pick<HistoricOrder, 'quoteAmount' | 'status' | 'doneReason' | 'rejectCode' | 'rejectLimit' | 'rejectValue'>>
+  Partial<
+    Pick<
+      HistoricOrder,
+      'quoteAmount' | 'minimumQuantity' | 'status' | 'doneReason' | 'rejectCode' | 'rejectLimit' | 'rejectValue'
+    >
+  >
 
 /** An order as REST and streams show it. */
 export type OrderView = {
@@ -39,6 +46,14 @@ export type OrderView = {
   readonly price?: string
   readonly quantity?: string
   readonly quoteAmount?: string
+  readonly stopPrice?: string
+  readonly trailingOffset?: string
+  readonly displayQuantity?: string
+  readonly minimumQuantity?: string
+  /** Milliseconds since 1970. */
+  readonly expireTime?: number
+  /** The other order of its pair, or the entry that it waits for. */
+  readonly linkedOrderId?: string
   readonly cumQty: string
   readonly leavesQty: string
   readonly avgPrice?: string
@@ -77,7 +92,7 @@ export function orderView(instrument: Instrument, order: AnyOrder): Mutable<Orde
   return {
     orderId: String(order.order),
     clientOrderId: order.clientOrderId,
-    status: ORDER_STATUS_NAMES[order.status ?? openStatus(order.cumQty)],
+    status: ORDER_STATUS_NAMES[order.status ?? openStatus(order.cumQty, order.waiting)],
     symbol: instrument.symbol,
     side: SIDE_NAMES[order.side],
     type: ORDER_TYPE_NAMES[order.orderType],
@@ -85,6 +100,7 @@ export function orderView(instrument: Instrument, order: AnyOrder): Mutable<Orde
     ...(order.price === 0 ? {} : { price: formatPrice(instrument, order.price) }),
     ...(order.quantity === 0 ? {} : { quantity: formatQuantity(instrument, order.quantity) }),
     ...(quoteAmount === 0 ? {} : { quoteAmount: formatDecimal(quoteAmount, instrument.quote.scale, true) }),
+    ...extrasView(instrument, order),
     cumQty: formatQuantity(instrument, order.cumQty),
     leavesQty: formatQuantity(instrument, order.leavesQty),
     ...(avgPrice === null ? {} : { avgPrice }),
@@ -98,6 +114,26 @@ export function orderView(instrument: Instrument, order: AnyOrder): Mutable<Orde
     ...(reason === null ? {} : { reason }),
     acceptedAt: Math.floor(order.acceptedAt / 1_000),
     updatedAt: Math.floor(order.updatedAt / 1_000),
+  }
+}
+
+type ExtrasView = Pick<
+  OrderView,
+  'stopPrice' | 'trailingOffset' | 'displayQuantity' | 'minimumQuantity' | 'expireTime' | 'linkedOrderId'
+>
+
+/** What plain orders do not have. */
+function extrasView(instrument: Instrument, order: AnyOrder): ExtrasView {
+  const { stopPrice, trailingOffset = 0, displayQuantity, minimumQuantity = 0, expireTime, linkedOrder } = order
+  const price = (ticks: number) => formatPrice(instrument, ticks as Price)
+  const quantity = (lots: number) => formatQuantity(instrument, lots as Quantity)
+  return {
+    ...(stopPrice === 0 ? {} : { stopPrice: price(stopPrice) }),
+    ...(trailingOffset === 0 ? {} : { trailingOffset: price(trailingOffset) }),
+    ...(displayQuantity === 0 ? {} : { displayQuantity: quantity(displayQuantity) }),
+    ...(minimumQuantity === 0 ? {} : { minimumQuantity: quantity(minimumQuantity) }),
+    ...(expireTime === 0 ? {} : { expireTime: Math.floor(expireTime / 1_000) }),
+    ...(linkedOrder === undefined ? {} : { linkedOrderId: String(linkedOrder) }),
   }
 }
 
@@ -163,10 +199,15 @@ function inUnitOf(instrument: Instrument | null, side: Side | null, code: Reject
     case RejectCode.price_out_of_range:
     case RejectCode.post_only_would_match:
     case RejectCode.price_band:
+    case RejectCode.stop_price_out_of_range:
+    case RejectCode.trailing_offset_invalid:
+    case RejectCode.would_trigger_immediately:
       return Number.isSafeInteger(number * instrument.tick) ? formatPrice(instrument, number as Price) : String(number)
     case RejectCode.quantity_out_of_range:
     case RejectCode.replace_below_filled:
     case RejectCode.reduce_only:
+    case RejectCode.display_quantity_invalid:
+    case RejectCode.minimum_quantity_invalid:
       return Number.isSafeInteger(number * instrument.lot)
         ? formatQuantity(instrument, number as Quantity)
         : String(number)
@@ -180,6 +221,12 @@ function inUnitOf(instrument: Instrument | null, side: Side | null, code: Reject
     case RejectCode.funds_insufficient:
       if (side === null) return String(number)
       return formatDecimal(number, side === Side.buy ? instrument.quote.scale : instrument.base.scale, true)
+    case RejectCode.order_type_not_supported:
+      return ORDER_TYPE_NAMES[number as OrderType] ?? String(number)
+    case RejectCode.time_in_force_not_supported:
+      return TIME_IN_FORCE_NAMES[number as TimeInForce] ?? String(number)
+    case RejectCode.expire_time_invalid:
+      return String(Math.floor(number / 1_000))
     default:
       return String(number)
   }

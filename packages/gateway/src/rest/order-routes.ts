@@ -81,6 +81,23 @@ function addOrderEntry(api: Api, { entry }: OrderRouteParts): void {
     },
   )
 
+  api.post(
+    '/orders/list',
+    {
+      config: entered,
+      validatorCompiler: () => () => true,
+      schema: {
+        tags,
+        summary: 'Enter orders that belong together: one cancels the other, or an entry with its exits',
+        body: schemas.ListRequest,
+        response: answers({ 200: schemas.BatchAnswer }),
+      },
+    },
+    (request, reply) => {
+      answer(reply, (done) => entry.placeList(accountOf(request), request.body, 0, done))
+    },
+  )
+
   api.delete(
     '/orders/:orderId',
     {

@@ -4,8 +4,7 @@
 import type { FastifySchemaCompiler } from 'fastify'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
-
-export type RequestFault = { readonly path: string; readonly message: string }
+import type { RequestFault } from '../errors.ts'
 
 const FAULTS_MAX = 20
 const MESSAGE_CHARS_MAX = 200

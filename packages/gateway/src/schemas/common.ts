@@ -4,10 +4,11 @@ import { LIMITS } from '@wintrades/domain'
 import { PAGE_LIMIT_MAX } from '@wintrades/marketdata'
 import { type TProperties, type TSchema, Type } from 'typebox'
 
+export const DECIMAL_FORM = { pattern: '^(0|[1-9][0-9]*)(\\.[0-9]+)?$', maxLength: 40 } as const
+
 /** Numbers of money and quantity are text, so that no client rounds them. */
 export const Decimal = Type.String({
-  pattern: '^(0|[1-9][0-9]*)(\\.[0-9]+)?$',
-  maxLength: 40,
+  ...DECIMAL_FORM,
   description: 'Decimal without sign or exponent, such as "101.25".',
   examples: ['101.25'],
 })
@@ -93,7 +94,9 @@ export const ErrorAnswer = Type.Object(
       code: Type.String({ description: 'A code of the error catalogue.', examples: ['FUNDS_INSUFFICIENT'] }),
       message: Type.String(),
       details: Type.Optional(
-        Type.Unknown({ description: 'More about it; of REQUEST_MALFORMED a list of {path, message}.' }),
+        Type.Unknown({
+          description: 'More about it; of REQUEST_MALFORMED and DECIMAL_INVALID a list of {path, message}.',
+        }),
       ),
       retryAfter_ms: Type.Optional(Type.Integer({ minimum: 0 })),
     }),

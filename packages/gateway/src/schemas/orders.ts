@@ -5,9 +5,11 @@ import { ORDER_TYPE_NAMES, SELF_TRADE_PREVENTION_NAMES, TIME_IN_FORCE_NAMES } fr
 import { ORDER_STATUS_NAMES } from '@wintrades/marketdata'
 import { type TSchema, Type } from 'typebox'
 import { ORDERS_PER_BATCH_MAX } from '../orders/order-entry.ts'
+import { LIST_KINDS } from '../orders/order-lists.ts'
 import {
   ClientId,
   closed,
+  DECIMAL_FORM,
   Decimal,
   ErrorAnswer,
   MinSeq,
@@ -24,19 +26,33 @@ function names(values: Readonly<Record<number, string>>): TSchema {
   return Type.Enum(Object.values(values))
 }
 
+function decimal(description: string) {
+  return Type.String({ ...DECIMAL_FORM, description })
+}
+
 export const OrderRequest = closed(
   {
     symbol: SymbolName,
     side: SideName,
-    type: Type.Union([Type.Literal('LIMIT'), Type.Literal('MARKET')]),
+    type: names(ORDER_TYPE_NAMES),
     timeInForce: Type.Optional(
-      Type.Union([Type.Literal('GTC'), Type.Literal('IOC'), Type.Literal('FOK')], {
-        description: 'Of a limit order GTC unless said otherwise; a market order is IOC.',
+      Type.Enum(Object.values(TIME_IN_FORCE_NAMES), {
+        description:
+          'GTC unless said otherwise; a market order is IOC. DAY: until the instrument closes. GTD: until expireTime.',
       }),
     ),
     price: Type.Optional(Decimal),
     quantity: Type.Optional(Decimal),
     quoteAmount: Type.Optional(Decimal),
+    stopPrice: Type.Optional(
+      decimal('The price of a trade that triggers it: STOP, STOP_LIMIT, TAKE_PROFIT and TAKE_PROFIT_LIMIT.'),
+    ),
+    trailingOffset: Type.Optional(decimal('How far a TRAILING_STOP stays behind the best price since it was entered.')),
+    displayQuantity: Type.Optional(decimal('What an iceberg shows of its quantity at a time.')),
+    minimumQuantity: Type.Optional(
+      decimal('LIMIT and MARKET: at least so much is traded on entry, or nothing at all.'),
+    ),
+    expireTime: Type.Optional(Type.Integer({ description: 'GTD: when it ends, milliseconds since 1970.', minimum: 1 })),
     postOnly: Type.Optional(Type.Boolean({ description: 'Rejected rather than matched on entry.' })),
     reduceOnly: Type.Optional(Type.Boolean({ description: 'May only bring the position nearer to zero.' })),
     selfTradePrevention: Type.Optional(names(SELF_TRADE_PREVENTION_NAMES)),
@@ -45,12 +61,32 @@ export const OrderRequest = closed(
     ),
     clientOrderId: Type.Optional(ClientId),
   },
-  'A limit order has price and quantity; a market order has quantity, or quoteAmount: what to spend or to receive.',
+  'Types with LIMIT in their name have a price. All have a quantity; a market order has quantity, or quoteAmount: what to spend or to ' +
+    'receive.',
 )
 
 export const BatchRequest = closed({
   orders: Type.Array(OrderRequest, { minItems: 1, maxItems: ORDERS_PER_BATCH_MAX }),
 })
+
+export const ListRequest = closed(
+  {
+    kind: Type.Enum([...LIST_KINDS]),
+    orders: Type.Optional(
+      Type.Array(OrderRequest, { minItems: 2, maxItems: 2, description: 'OCO: two orders of one side and quantity.' }),
+    ),
+    entry: Type.Optional(OrderRequest),
+    exits: Type.Optional(
+      Type.Array(OrderRequest, {
+        minItems: 1,
+        maxItems: 2,
+        description: 'BRACKET: orders of the other side and the same quantity as the entry; two of them are a pair.',
+      }),
+    ),
+  },
+  'OCO has orders; when one of them trades, triggers or ends, the other is cancelled. BRACKET has entry and exits; they go live when ' +
+    'the entry has ended, for what it has filled.',
+)
 
 export const FillView = Type.Object({
   tradeId: Type.String(),
@@ -71,6 +107,14 @@ const order = {
   price: Type.Optional(Decimal),
   quantity: Type.Optional(Decimal),
   quoteAmount: Type.Optional(Decimal),
+  stopPrice: Type.Optional(Decimal),
+  trailingOffset: Type.Optional(Decimal),
+  displayQuantity: Type.Optional(Decimal),
+  minimumQuantity: Type.Optional(Decimal),
+  expireTime: Type.Optional(Time),
+  linkedOrderId: Type.Optional(
+    Type.String({ description: 'While it is open: the other order of its pair, or the entry that it waits for.' }),
+  ),
   cumQty: Type.Optional(Decimal),
   leavesQty: Type.Optional(Decimal),
   avgPrice: Type.Optional(Type.String({ description: 'Of its fills; absent without any.' })),

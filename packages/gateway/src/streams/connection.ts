@@ -7,9 +7,10 @@ import type { Authenticator, StreamCredentials } from '../auth/authenticator.ts'
 import type { AccountPrincipal } from '../auth/principal.ts'
 import { ApiFault } from '../errors.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
-import { asciiJson, denial, denialOf, type OrderReply } from '../orders/answers.ts'
+import { asciiJson, denial, denialOf, malformation, type OrderReply } from '../orders/answers.ts'
 import type { Done } from '../orders/command-handlers.ts'
 import type { OrderEntry } from '../orders/order-entry.ts'
+import { LEGS_MAX } from '../orders/order-lists.ts'
 import { textFrame } from './frames.ts'
 import type { Listener } from './public-topics.ts'
 import { type SubscriptionParts, Subscriptions } from './subscriptions.ts'
@@ -47,6 +48,7 @@ const OPERATION_FIELDS: Readonly<Record<string, readonly string[]>> = {
   ping: [],
   'order.place': ['order'],
   'order.place_batch': ['orders'],
+  'order.place_list': ['kind', 'orders', 'entry', 'exits'],
   'order.cancel': ['orderId', 'clientOrderId', 'symbol'],
   'order.replace': ['orderId', 'clientOrderId', 'symbol', 'price', 'quantity'],
   'order.mass_cancel': ['symbol', 'side'],
@@ -177,18 +179,15 @@ export class Connection implements Listener {
     const { id, op } = frame as Frame
     const idJson = readId(id)
     if (idJson === null) {
-      const message = `id must be a number or a string of at most ${ID_CHARS_MAX} characters`
-      return void this.#answerCounted('null', denial('REQUEST_MALFORMED', { message, details: { path: 'id' } }))
+      const problem = `must be a number or a string of at most ${ID_CHARS_MAX} characters`
+      return void this.#answerCounted('null', malformation('REQUEST_MALFORMED', 'id', problem))
     }
     const fields = OPERATIONS.get(op)
     if (fields === undefined) return void this.#answerCounted(idJson, denial('OPERATION_UNKNOWN'))
     for (const key in frame) {
       if (fields.has(key)) continue
-      const message = `${key.slice(0, ID_CHARS_MAX)} is not a field of ${String(op)}`
-      return void this.#answerCounted(
-        idJson,
-        denial('REQUEST_MALFORMED', { message, details: { path: key.slice(0, ID_CHARS_MAX) } }),
-      )
+      const fault = malformation('REQUEST_MALFORMED', key.slice(0, ID_CHARS_MAX), `is not a field of ${String(op)}`)
+      return void this.#answerCounted(idJson, fault)
     }
     try {
       this.#carryOut(op as string, idJson, frame as Frame)
@@ -215,7 +214,7 @@ export class Connection implements Listener {
   #trade(operation: string, id: string, frame: Frame): void {
     const principal = this.#principal
     if (principal === null) return void this.#answerCounted(id, denial('AUTHENTICATION_REQUIRED'))
-    const weight = Array.isArray(frame['orders']) ? Math.max(1, frame['orders'].length) : 1
+    const weight = operation === 'order.place_list' ? LEGS_MAX : weightOf(frame['orders'])
     if (this.#inFlight + weight > IN_FLIGHT_MAX) {
       const message = `This connection has ${this.#inFlight} requests under way; at most ${IN_FLIGHT_MAX} may be.`
       return void this.#answerCounted(id, denial('OVERLOADED', { message }))
@@ -242,6 +241,9 @@ export class Connection implements Listener {
       case 'order.place_batch':
         orders.placeBatch(principal, frame['orders'], this.session, done)
         break
+      case 'order.place_list':
+        orders.placeList(principal, without(frame, ENVELOPE), this.session, done)
+        break
       case 'order.cancel':
         orders.cancel(principal, without(frame, ENVELOPE), done)
         break
@@ -262,8 +264,8 @@ export class Connection implements Listener {
     if (wait_ms > 0) return void this.#answer(id, denial('RATE_LIMITED', { retryAfter_ms: wait_ms }))
     const credentials = readCredentials(frame)
     if (credentials === null) {
-      const message = 'auth needs token, or key, timestamp and signature'
-      return void this.#answer(id, denial('REQUEST_MALFORMED', { message }))
+      const problem = 'is missing: auth needs token, or key, timestamp and signature'
+      return void this.#answer(id, malformation('REQUEST_MALFORMED', 'token', problem))
     }
     if (this.#inFlight >= IN_FLIGHT_MAX) return void this.#answer(id, denial('OVERLOADED'))
     this.#inFlight += 1
@@ -321,6 +323,11 @@ export class Connection implements Listener {
       textFrame(status < 400 ? `{"id":${id},"ok":true,"result":${json}}` : `{"id":${id},"ok":false,${json.slice(1)}`),
     )
   }
+}
+
+/** What a request counts among those under way: a batch as many as it has orders. */
+function weightOf(orders: unknown): number {
+  return Array.isArray(orders) ? Math.max(1, orders.length) : 1
 }
 
 const OK = { status: 200, shard: null, seq: 0 } as const

@@ -6,6 +6,7 @@ import {
   CommandType,
   formatAmount,
   formatDecimal,
+  formatPrice,
   formatQuantity,
   type Instrument,
   type InstrumentId,
@@ -72,12 +73,13 @@ export class PrivateViews {
     })
   }
 
-  #orderEvent({ change, order, fill, doneReason, rejectCode, seq }: OrderEvent): object {
+  #orderEvent({ change, order, fill, triggerPrice, doneReason, rejectCode, seq }: OrderEvent): object {
     const instrument = this.#instrument(order.instrument)
     return {
       ...orderView(instrument, { ...order, doneReason, rejectCode }),
       seq,
       change: change.toUpperCase(),
+      ...(triggerPrice === undefined ? {} : { triggerPrice: formatPrice(instrument, triggerPrice) }),
       ...(fill === null ? {} : { fill: fillView(instrument, fill) }),
     }
   }

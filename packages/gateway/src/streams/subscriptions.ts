@@ -4,7 +4,7 @@
 import type { RegionName } from '@wintrades/domain'
 import { type Cursor, isCandleInterval, type MarketData, parseCursor } from '@wintrades/marketdata'
 import type { AccountPrincipal } from '../auth/principal.ts'
-import { denial, type OrderReply } from '../orders/answers.ts'
+import { denial, malformation, type OrderReply } from '../orders/answers.ts'
 import { type PrivateChannel, type PrivateParts, PrivateSubscription } from './private-channels.ts'
 import type { PublicChannels, PublicName } from './public-channels.ts'
 import type { Listener, PublicChannel } from './public-topics.ts'
@@ -178,6 +178,6 @@ function readSequence(raw: unknown): number | null | undefined {
 function malformed(path: string, message: string): { readonly ok: false; readonly reply: OrderReply } {
   return {
     ok: false,
-    reply: denial('REQUEST_MALFORMED', { message: `${path} ${message}`, details: { path, message } }),
+    reply: malformation('REQUEST_MALFORMED', path, message),
   }
 }

@@ -73,7 +73,7 @@ describe('registration', () => {
   ])('%j is not an e-mail address', async (email) => {
     const { accounts } = await opened()
     const fault = await faultOf(() => accounts.register(email, PASSWORD))
-    expect([fault?.code, fault?.details]).toEqual(['REQUEST_MALFORMED', { field: 'email' }])
+    expect(fault).toMatchObject({ code: 'REQUEST_MALFORMED', details: [{ path: 'email' }] })
   })
 
   test.each(['ada+demo@example.com', "o'neil@mail.example.co.uk", 'åsa@exämple.se'])('%j is one', async (email) => {

@@ -214,7 +214,7 @@ describe('keys', () => {
     const account = await auth.accounts.register('ada@example.com', PASSWORD)
     const request = { label: 'bot', scopes: ['read'] as Scope[], ...change }
     const fault = await faultOf(() => auth.apiKeys.create(account.accountId, request))
-    expect(fault).toMatchObject({ code: 'REQUEST_MALFORMED', details: { field } })
+    expect(fault).toMatchObject({ code: 'REQUEST_MALFORMED', details: [{ path: field }] })
   })
 
   test('are deleted by their owner only', async () => {

@@ -78,6 +78,11 @@ const FIELDS = [
   'price',
   'quantity',
   'quoteAmount',
+  'stopPrice',
+  'trailingOffset',
+  'displayQuantity',
+  'minimumQuantity',
+  'expireTime',
   'postOnly',
   'reduceOnly',
   'selfTradePrevention',
@@ -99,11 +104,16 @@ const order = fc.oneof(
       {
         symbol: fc.constantFrom('SAP-EUR', 'BTC-USD', 'BTC-JPY'),
         side: fc.constantFrom('BUY', 'SELL'),
-        type: fc.constantFrom('LIMIT', 'MARKET', 'STOP', 'TRAILING_STOP'),
+        type: fc.constantFrom('LIMIT', 'LIMIT', 'MARKET', 'STOP', 'STOP_LIMIT', 'TAKE_PROFIT_LIMIT', 'TRAILING_STOP'),
         timeInForce: fc.constantFrom('GTC', 'IOC', 'FOK', 'DAY', 'GTD'),
         price: fc.constantFrom('190.00', '191', '60000', '0', '99999999999', 'x'),
         quantity: fc.constantFrom('1', '10', '0.0001', '500001', '0', 7),
         quoteAmount: fc.constantFrom('100', '0.000001', '999999999'),
+        stopPrice: fc.constantFrom('180.00', '200.00', '61000', 'x'),
+        trailingOffset: fc.constantFrom('1.00', '500'),
+        displayQuantity: fc.constantFrom('1', '0.0001', '20'),
+        minimumQuantity: fc.constantFrom('1', '20'),
+        expireTime: fc.constantFrom(1_767_571_300_000, 4_000_000_000_000, 1, 0.5, 1e300),
         postOnly: fc.boolean(),
         reduceOnly: fc.boolean(),
         cancelOnDisconnect: fc.boolean(),
@@ -114,6 +124,12 @@ const order = fc.oneof(
     ),
   },
   { weight: 2, arbitrary: fc.jsonValue() },
+)
+const list = fc.oneof(
+  fc.record({ kind: fc.constant('OCO'), orders: fc.array(order, { maxLength: 3 }) }),
+  fc.record({ kind: fc.constant('BRACKET'), entry: order, exits: fc.array(order, { maxLength: 3 }) }),
+  fc.record({ kind: anything, orders: anything, entry: order, exits: anything }, { requiredKeys: [] }),
+  fc.jsonValue(),
 )
 const name = fc.oneof(
   fc.record({ orderId: anything, clientOrderId: anything, symbol: anything }, { requiredKeys: [] }),
@@ -155,6 +171,16 @@ test('orders', async () => {
   for (const { index } of markets.shards) venue.engine(index).checkInvariants()
 })
 
+test('lists', async () => {
+  await fc.assert(
+    fc.asyncProperty(list, fc.constantFrom(0, 5), async (value, session) => {
+      expectAnswer(await answered((done) => entry.placeList(principal, sent(value), session, done)))
+    }),
+    { numRuns: 500 },
+  )
+  for (const { index } of markets.shards) venue.engine(index).checkInvariants()
+})
+
 test('names, changes and filters', async () => {
   await fc.assert(
     fc.asyncProperty(name, change, async (value, wanted) => {
@@ -176,6 +202,7 @@ test('messages of a stream: each is answered, and the connection stays', async (
       'ping',
       'order.place',
       'order.place_batch',
+      'order.place_list',
       'order.cancel',
       'order.replace',
       'order.mass_cancel',
@@ -197,6 +224,7 @@ test('messages of a stream: each is answered, and the connection stays', async (
         { requiredKeys: ['op'] },
       ),
       fc.record({ op: fc.constant('order.place'), order }),
+      list.map((value) => ({ ...(sent(value) as object), op: 'order.place_list' })),
       fc.record({
         op: fc.constantFrom('subscribe', 'unsubscribe'),
         channels: fc.array(

@@ -49,8 +49,14 @@ const FITTING: Readonly<Record<string, readonly unknown[]>> = {
   version: [1, 0, 60_000],
   symbol: ['SAP-EUR', 'SAP-EUR', 'SAP-EUR', 'BTC-USD', 'TM-JPY', 'NOPE-USD'],
   side: ['BUY', 'SELL'],
-  type: ['LIMIT', 'LIMIT', 'LIMIT', 'MARKET', 'STOP'],
-  timeInForce: ['GTC', 'GTC', 'IOC', 'FOK', 'DAY'],
+  type: ['LIMIT', 'LIMIT', 'LIMIT', 'MARKET', 'STOP', 'TAKE_PROFIT_LIMIT', 'TRAILING_STOP'],
+  timeInForce: ['GTC', 'GTC', 'IOC', 'FOK', 'DAY', 'GTD'],
+  stopPrice: ['90.00', '210.00', '0'],
+  trailingOffset: ['1.00', '500.00'],
+  displayQuantity: ['1', '5'],
+  minimumQuantity: ['1', '10'],
+  expireTime: [4_000_000_000_000, 1, 9_007_199_254_740_991],
+  kind: ['OCO', 'BRACKET', 'TRIO'],
   selfTradePrevention: ['NONE', 'CANCEL_BOTH'],
   price: ['100.00', '150.00', '195.5', '0.01', '1000000', '0', '100.001', '90071992547409.93'],
   quantity: ['1', '10', '500000', '0.0001', '99999999999'],
@@ -114,12 +120,21 @@ const { json } = fc.letrec((tie) => ({
 function fieldOf(name: string, odd: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
   if (name === 'orders')
     return fc.oneof({ weight: 5, arbitrary: fc.array(objectOf(ORDER_FIELDS), { maxLength: 4 }) }, json)
+  if (name === 'exits')
+    return fc.oneof({ weight: 5, arbitrary: fc.array(leg('SELL'), { minLength: 1, maxLength: 2 }) }, json)
+  if (name === 'entry') return fc.oneof({ weight: 5, arbitrary: leg('BUY') }, json)
   const fitting = FITTING[name]
   if (fitting === undefined) throw new Error(`${name} has no fitting values`)
   return fc.oneof({ weight: 40, arbitrary: fc.constantFrom(...fitting) }, { weight: 1, arbitrary: odd })
 }
 
+const LEG_FIELDS = ['symbol', 'type', 'price', 'stopPrice', 'quantity', 'clientOrderId']
 const ORDER_FIELDS = ['symbol', 'side', 'type', 'price', 'quantity', 'timeInForce', 'clientOrderId', 'postOnly']
+
+/** An order as it would be in a list. */
+function leg(side: string): fc.Arbitrary<object> {
+  return objectOf(LEG_FIELDS).map((order) => ({ side, ...order }))
+}
 
 /** Now and then a field is missing, and one nobody knows is there. */
 function objectOf(names: readonly string[]): fc.Arbitrary<object> {

@@ -118,6 +118,15 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     body: () => ({ orders: [LIMIT_BUY] }),
     malformed: { body: { orders: [] } },
   },
+  'POST /api/v1/orders/list': {
+    status: 200,
+    body: () => ({
+      kind: 'BRACKET',
+      entry: LIMIT_BUY,
+      exits: [{ symbol: 'SAP-EUR', side: 'SELL', type: 'STOP', stopPrice: '90.00', quantity: '10' }],
+    }),
+    malformed: { body: { kind: 'BRACKET', entry: LIMIT_BUY, exits: [] } },
+  },
   'GET /api/v1/orders': {
     status: 200,
     path: () => `${v1}/orders?limit=3`,

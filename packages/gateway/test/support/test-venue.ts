@@ -28,7 +28,7 @@ import {
   type Timestamp,
   writeBatchHeader,
 } from '@wintrades/domain'
-import { Engine } from '@wintrades/engine'
+import { ENGINE_VERSION, Engine } from '@wintrades/engine'
 import type { CommandHandler, CommittedBatch, Submission, SubmitResult, Venue } from '@wintrades/venue'
 import { parse } from 'yaml'
 
@@ -70,6 +70,7 @@ export class TestVenue implements TestVenueParts {
     for (const [index, shard] of this.#shards.entries()) {
       const envelope = { origin: 0, correlation: 0, account: 0 as AccountId }
       this.#commit(index as ShardIndex, [
+        { type: CommandType.activate_version, ...envelope, version: ENGINE_VERSION },
         ...markets.assets.map(
           (asset): Command => ({ type: CommandType.define_asset, ...envelope, asset: asset.id, scale: asset.scale }),
         ),
@@ -154,6 +155,16 @@ export class TestVenue implements TestVenueParts {
     return { shard, seq: engine.seq, value: engine.book(instrument, levelsMax) }
   }
 
+  /** Applies a command of the operator's, now. */
+  operate(shard: ShardIndex, command: Submission): void {
+    this.#commit(shard, [{ ...command, origin: 0, correlation: 0 } as Command])
+  }
+
+  /** Lets batch time pass; it shows with the next batch. */
+  wait(time_us: number): void {
+    for (const shard of this.#shards) shard.timestamp += time_us
+  }
+
   engine(shard: ShardIndex): Engine {
     return this.#shard(shard).engine
   }
@@ -211,6 +222,9 @@ export class TestVenue implements TestVenueParts {
     this.batches.push(batch)
     for (const listener of this.#listeners) listener(batch)
     let start = 0
+    // What the passing of time did comes first.
+    while (start < events.length && events[start + EVENT.command] === -1)
+      start += EVENT_SLOTS[events[start] as number] as number
     for (const [command, { handler }] of pending.entries()) {
       let end = start
       while (end < events.length && events[end + EVENT.command] === command)

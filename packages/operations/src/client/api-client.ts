@@ -3,12 +3,14 @@
 
 import { randomUUID } from 'node:crypto'
 import { type Authenticate, type Call, HttpTransport, type Method, type TransportOptions } from './http-transport.ts'
+import { named, namedList } from './order-names.ts'
 import { CLIENT_CODES, failure, type Result } from './result.ts'
 import { type ApiKey, signatureHeaders } from './signature.ts'
 import type {
   BalanceView,
   DepthView,
   InstrumentView,
+  OrderListRequest,
   OrderName,
   OrderRequest,
   OrderView,
@@ -108,13 +110,7 @@ export class ApiClient {
 
   /** Enters an order once, however often it has to be sent. */
   placeOrder(order: OrderRequest, deadline_ms?: number): Promise<Result<OrderView>> {
-    return this.#call(
-      'POST',
-      '/orders',
-      { ...order, clientOrderId: order.clientOrderId ?? randomUUID() },
-      true,
-      deadline_ms,
-    )
+    return this.#call('POST', '/orders', named(order), true, deadline_ms)
   }
 
   /** Up to 500 orders; each has its own result, in order. */
@@ -122,8 +118,12 @@ export class ApiClient {
     orders: readonly OrderRequest[],
     deadline_ms?: number,
   ): Promise<Result<{ readonly results: readonly unknown[] }>> {
-    const named = orders.map((order) => ({ ...order, clientOrderId: order.clientOrderId ?? randomUUID() }))
-    return this.#call('POST', '/orders/batch', { orders: named }, true, deadline_ms)
+    return this.#call('POST', '/orders/batch', { orders: orders.map(named) }, true, deadline_ms)
+  }
+
+  /** Two or three orders that belong together; each has its own result, in the order of the request. */
+  placeList(list: OrderListRequest, deadline_ms?: number): Promise<Result<{ readonly results: readonly unknown[] }>> {
+    return this.#call('POST', '/orders/list', namedList(list), true, deadline_ms)
   }
 
   order(name: OrderName): Promise<Result<OrderView>> {

@@ -2,10 +2,10 @@
 // Promises that a request is answered exactly once (with `OUTCOME_UNKNOWN` if nobody can tell in time), that a subscription reports
 // "reset" rather than hide a gap, and that what waits is bounded.
 
-import { randomUUID } from 'node:crypto'
 import { type RawData, WebSocket } from 'ws'
+import { named, namedList } from './order-names.ts'
 import { type ApiError, CLIENT_CODES, failure, type Result, readError } from './result.ts'
-import type { OrderName, OrderRequest, OrderView } from './wire-types.ts'
+import type { OrderListRequest, OrderName, OrderRequest, OrderView } from './wire-types.ts'
 
 /** What proves who the client is, asked anew for each connection: an access token, or a signature by an API key. */
 export type StreamCredentials =
@@ -133,6 +133,11 @@ export class StreamClient {
   /** Up to 500 orders in one frame; each has its own result, in order. */
   placeBatch(orders: readonly OrderRequest[]): Promise<Result<{ readonly results: readonly unknown[] }>> {
     return this.request('order.place_batch', { orders: orders.map(named) }, true)
+  }
+
+  /** Two or three orders that belong together; each has its own result, in the order of the request. */
+  placeList(list: OrderListRequest): Promise<Result<{ readonly results: readonly unknown[] }>> {
+    return this.request('order.place_list', namedList(list), true)
   }
 
   cancel(name: OrderName): Promise<Result<OrderView>> {
@@ -339,10 +344,6 @@ export class StreamClient {
     clearTimeout(pending.timer)
     pending.resolve(result)
   }
-}
-
-function named(order: OrderRequest): OrderRequest {
-  return order.clientOrderId === undefined ? { ...order, clientOrderId: randomUUID() } : order
 }
 
 function resultOf(message: Record<string, unknown>): Result<unknown> {

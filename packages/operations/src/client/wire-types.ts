@@ -1,21 +1,53 @@
 // The JSON of the public API as clients see it. Decimals are strings. Types only.
 
 export type SideName = 'BUY' | 'SELL'
-export type OrderStatus = 'NEW' | 'PARTIALLY_FILLED' | 'FILLED' | 'CANCELLED' | 'REJECTED' | 'EXPIRED'
+/** `WAITING`: in no book, until its trigger is met or its list has come about. */
+export type OrderStatus = 'WAITING' | 'NEW' | 'PARTIALLY_FILLED' | 'FILLED' | 'CANCELLED' | 'REJECTED' | 'EXPIRED'
 
-export type OrderRequest = {
+export type OrderTypeName =
+  | 'LIMIT'
+  | 'MARKET'
+  | 'STOP'
+  | 'STOP_LIMIT'
+  | 'TAKE_PROFIT'
+  | 'TAKE_PROFIT_LIMIT'
+  | 'TRAILING_STOP'
+export type TimeInForceName = 'GTC' | 'IOC' | 'FOK' | 'DAY' | 'GTD'
+
+/** Fields that plain orders do not have. */
+export type OrderExtras = {
+  readonly stopPrice?: string
+  /** A distance of prices. */
+  readonly trailingOffset?: string
+  readonly displayQuantity?: string
+  readonly minimumQuantity?: string
+  /** Milliseconds since 1970. */
+  readonly expireTime?: number
+}
+
+export type OrderRequest = OrderExtras & {
   readonly symbol: string
   readonly side: SideName
-  readonly type: 'LIMIT' | 'MARKET'
-  readonly timeInForce?: 'GTC' | 'IOC' | 'FOK'
+  readonly type: OrderTypeName
+  readonly timeInForce?: TimeInForceName
   readonly price?: string
   readonly quantity?: string
   readonly quoteAmount?: string
   readonly postOnly?: boolean
+  readonly reduceOnly?: boolean
   readonly selfTradePrevention?: 'NONE' | 'CANCEL_NEWEST' | 'CANCEL_OLDEST' | 'CANCEL_BOTH' | 'DECREMENT'
   readonly cancelOnDisconnect?: boolean
   readonly clientOrderId?: string
 }
+
+/** Orders that belong together: one cancels the other, or an entry with one or two exits. */
+export type OrderListRequest =
+  | { readonly kind: 'OCO'; readonly orders: readonly [OrderRequest, OrderRequest] }
+  | {
+      readonly kind: 'BRACKET'
+      readonly entry: OrderRequest
+      readonly exits: readonly [OrderRequest] | readonly [OrderRequest, OrderRequest]
+    }
 
 export type Fill = {
   readonly tradeId: string
@@ -27,7 +59,7 @@ export type Fill = {
 }
 
 /** An order as REST and streams show it; an order-place answer over a stream has the first part only. */
-export type OrderView = {
+export type OrderView = OrderExtras & {
   readonly orderId: string
   readonly clientOrderId: string
   readonly status: OrderStatus
@@ -43,6 +75,7 @@ export type OrderView = {
   readonly price?: string
   readonly quantity?: string
   readonly quoteAmount?: string
+  readonly linkedOrderId?: string
   readonly rejectCode?: string
   readonly reason?: string
   readonly acceptedAt?: string
