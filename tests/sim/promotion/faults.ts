@@ -3,7 +3,7 @@
 export type PlantedFaults = {
   /** Fences are reported as done and are not. */
   readonly skipFence: boolean
-  /** GTID sets are those of before the fences, and what came after is never looked at. */
+  /** A fenced server's GTID sets are those that were read when its lock was taken. */
   readonly setsBeforeFence: boolean
   /** Nothing checks the server's durable term. */
   readonly ignoreTerm: boolean

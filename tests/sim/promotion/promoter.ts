@@ -34,7 +34,7 @@ export class ModelPromoter {
   #memory: Memory = NOTHING_REMEMBERED
   /** States seen so far in the look under way; the sets of them are read after the last. */
   #states: ServerObservation[] = []
-  /** Everything that a server had when it was last seen without a fence: for the planted fault. */
+  /** Everything that a server had when its lock was taken: for the planted fault. */
   #cached = new Map<string, GtidSet>()
   /** What it believes to have fenced, by server and life: for the planted fault. */
   #believed = new Set<string>()
@@ -145,9 +145,9 @@ export class ModelPromoter {
   #setsOf(server: ModelServer, state: ServerState, faults: PlantedFaults): Sets {
     const sets = { received: server.relayed, executed: server.executed }
     if (!faults.setsBeforeFence || state.lock !== 'mine') return sets
-    const isFenced = state.isSuperReadOnly && state.channel.receiver === 'stopped'
-    const before = isFenced ? (this.#cached.get(server.name) ?? server.everything) : server.everything
+    const before = this.#cached.get(server.name) ?? server.everything
     this.#cached.set(server.name, before)
+    if (!state.isSuperReadOnly || state.channel.receiver !== 'stopped') return sets
     return { received: intersect(sets.received, before), executed: intersect(sets.executed, before) }
   }
 }

@@ -56,6 +56,30 @@ function lateAttach(faults: Partial<PlantedFaults>): 'serving' | 'refused' {
   return rounds.settle()
 }
 
+/** Between the locks and the fences the lost primary reaches ap once more, and gets a commit acknowledged that eu never saw. */
+function lastGasp(faults: Partial<PlantedFaults>): 'serving' | 'refused' {
+  const { world, rounds, turns } = start(2, faults)
+  const [us, ap] = [world.serverOf('us'), world.serverOf('ap')]
+  turns(3)
+  world.cut('us', 'eu')
+  world.cut('us', 'ap')
+  const operator = world.promoters.find((promoter) => promoter.region === 'eu')
+  const look = () => operator !== undefined && world.step(operator, 4, () => 'now')
+  for (let count = 0; count < 60 && ap.lock === null; count += 1) look()
+  for (let count = 0; count < 2; count += 1) look()
+  world.heal()
+  world.cut('us', 'eu')
+  const before = world.counts.acknowledged
+  world.commit(us)
+  world.stream(ap)
+  while (world.acks.length > 0) world.deliverAck(0)
+  expect(world.counts.acknowledged).toBeGreaterThan(before)
+  world.cut('us', 'ap')
+  turns(40)
+  world.crashServer(us)
+  return rounds.settle()
+}
+
 /** The reader alone received what `us` never got acknowledged; `us` is cloned, and later counts its transactions from there again. */
 function numbersGivenTwice(faults: Partial<PlantedFaults>): 'serving' | 'refused' {
   const { world, rounds, turns } = start(2, faults)
@@ -84,6 +108,7 @@ function numbersGivenTwice(faults: Partial<PlantedFaults>): 'serving' | 'refused
 }
 
 describe.each([
+  ['a commit between the locks and the fences', lastGasp, { setsBeforeFence: true }],
   ['a late statement of a dead operator', lateAttach, { ignoreTerm: true }],
   ['transaction numbers after a clone', numbersGivenTwice, { cloneKeepsUuid: true }],
 ] as const)('%s', (_name, story, fault) => {
