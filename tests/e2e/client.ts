@@ -8,6 +8,7 @@ export type OrderAnswer = {
   readonly orderId: string
   readonly clientOrderId: string
   readonly status: string
+  readonly reason?: string
   readonly cumQty: string
   readonly leavesQty: string
   readonly shard: string | number
@@ -20,8 +21,13 @@ export type ErrorAnswer = { readonly error: { readonly code: string; readonly me
 export type OrderRequest = {
   readonly symbol: string
   readonly side: 'BUY' | 'SELL'
-  readonly type: 'LIMIT' | 'MARKET'
+  readonly type: string
   readonly price?: string
+  readonly stopPrice?: string
+  readonly trailingOffset?: string
+  readonly displayQuantity?: string
+  readonly minimumQuantity?: string
+  readonly expireTime?: number
   readonly quantity: string
   readonly timeInForce?: string
   readonly clientOrderId?: string
@@ -78,6 +84,10 @@ export class User {
 
   get<Body>(path: string, region?: string): Promise<Answer<Body>> {
     return call(this.#baseUrl, 'GET', at(region, path), { token: this.#token })
+  }
+
+  post<Body>(path: string, body: unknown, region?: string): Promise<Answer<Body>> {
+    return call(this.#baseUrl, 'POST', at(region, path), { token: this.#token, body })
   }
 
   order(order: OrderRequest, region?: string): Promise<Answer<OrderAnswer>> {

@@ -269,3 +269,46 @@ test('a connection that ends, and one that unsubscribes, hear nothing more', asy
   await peer.ask({ op: 'ping' })
   expect(peer.heard.length).toBe(heard + 2)
 })
+
+test('orders: a list that comes about, a trigger that is met, and the order that its pair cancels', async () => {
+  region = await StreamRegion.start()
+  const [me, other] = [await StreamPeer.of(region.url, 1), await StreamPeer.of(region.url, 2)]
+  await other.ask({ op: 'order.place', order: { ...sell, quantity: '1' } })
+  await me.ask({ op: 'order.place', order: { ...buy, quantity: '1' } })
+  await other.ask({ op: 'order.place', order: { ...buy, price: '180.00', quantity: '50' } })
+  await me.ask({ op: 'subscribe', channels: [{ channel: 'orders' }] })
+  await expect.poll(() => me.pushes('orders').length).toBeGreaterThan(0)
+  const list = {
+    kind: 'BRACKET',
+    entry: { ...buy, clientOrderId: 'in' },
+    exits: [
+      { ...sell, price: '200.00', clientOrderId: 'up' },
+      { symbol: 'SAP-EUR', side: 'SELL', type: 'STOP', stopPrice: '185.00', quantity: '10', clientOrderId: 'down' },
+    ],
+  }
+  const answer = await me.ask({ op: 'order.place_list', ...list })
+  expect(answer.result?.['results']).toMatchObject([{ status: 'NEW' }, { status: 'WAITING' }, { status: 'WAITING' }])
+  await other.ask({ op: 'order.place', order: sell })
+  await other.ask({ op: 'order.place', order: { ...sell, price: '180.00', quantity: '1' } })
+  const told = (clientOrderId: string) =>
+    me
+      .pushes('orders')
+      .filter((push) => push.type === 'update')
+      .flatMap((push) => (push.data as { orders: Record<string, unknown>[] }).orders)
+      .filter((order) => order['clientOrderId'] === clientOrderId)
+      .map(({ change, status, reason, triggerPrice }) => [change, status, reason ?? triggerPrice])
+  await expect
+    .poll(() => told('down'))
+    .toEqual([
+      ['ACCEPTED', 'WAITING', undefined],
+      ['ACTIVATED', 'WAITING', undefined],
+      ['TRIGGERED', 'NEW', '180.00'],
+      ['FILL', 'FILLED', undefined],
+    ])
+  expect(told('up')).toEqual([
+    ['ACCEPTED', 'WAITING', undefined],
+    ['ACTIVATED', 'NEW', undefined],
+    ['DONE', 'CANCELLED', 'LINKED_ORDER'],
+  ])
+  expect(told('in').at(-1)).toEqual(['FILL', 'FILLED', undefined])
+})
