@@ -215,6 +215,7 @@ function inUnitOf(instrument: Instrument | null, side: Side | null, code: Reject
     case RejectCode.notional_too_large:
     case RejectCode.order_size_limit:
     case RejectCode.position_limit:
+    case RejectCode.risk_limit:
     case RejectCode.daily_loss_limit:
     case RejectCode.drawdown_limit:
       return formatDecimal(number, instrument.quote.scale, true)
