@@ -19,6 +19,8 @@ export type LeaderListener = {
 
 export type LeaderFigures = { batches: number; commands: number; appendSeconds: number; retries: number }
 
+/** The longest that is waited in one go: a timer of Node knows no more than 24 days, and would go off at once. */
+const TIMER_MS_MAX = 3_600_000
 const RETRY_MS_FIRST = 20
 const RETRY_MS_MAX = 500
 
@@ -119,8 +121,16 @@ export class Leader {
     this.#timerAt = at
     this.#cancelTimer?.()
     this.#cancelTimer = null
-    if (at === 0) return
-    this.#cancelTimer = this.#clock.after(Math.max(0, (at - this.#clock.now_us()) / 1_000), () => {
+    if (at !== 0) this.#waitFor(at)
+  }
+
+  #waitFor(at: number): void {
+    const left_ms = Math.max(0, (at - this.#clock.now_us()) / 1_000)
+    this.#cancelTimer = this.#clock.after(Math.min(left_ms, TIMER_MS_MAX), () => {
+      if (left_ms > TIMER_MS_MAX) {
+        this.#waitFor(at)
+        return
+      }
       this.#timerAt = 0
       if (this.#working || this.#stopped) return
       this.#working = true

@@ -11,9 +11,11 @@ import {
   type Seq,
   type ShardIndex,
   Side,
+  TimeInForce,
+  type Timestamp,
 } from '@wintrades/domain'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { HandOverRefused, journalPath, SqliteJournal } from '../src/index.ts'
+import { HandOverRefused, journalPath, SqliteJournal, type Submission } from '../src/index.ts'
 import {
   Cluster,
   cancelOrder,
@@ -246,4 +248,26 @@ test('a process without the link key gets no link', async () => {
   await new Promise((resolve) => setTimeout(resolve, 500))
   expect(stranger.status().links.every((link) => !link.connected)).toBe(true)
   expect(cluster.at('us-east').status().links).toContainEqual({ region: 'asia-pacific', connected: false })
+})
+
+test('an order that ends in a hundred years makes no batches meanwhile; one that ends soon ends', async () => {
+  await cluster.start()
+  await ready()
+  const venue = cluster.at('eu-west')
+  committed(await send(venue, EU, deposit(1, EUR, MILLION, 'd-1')))
+  const dated = (clientOrderId: string, inMilliseconds: number) => ({
+    ...(limitOrder(1, Side.buy, 100_00, 1, clientOrderId) as Extract<Submission, { type: 1 }>),
+    timeInForce: TimeInForce.gtd,
+    expireTime: ((Date.now() + inMilliseconds) * 1_000) as Timestamp,
+  })
+  committed(await send(venue, EU, dated('late', 100 * 365 * 86_400_000)))
+  const seq = () => venue.status().shards[EU]?.seq ?? 0
+  await expect.poll(seq).toBeGreaterThan(2)
+  const before = seq()
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  expect(seq() - before).toBeLessThan(3)
+  committed(await send(venue, EU, dated('soon', 400)))
+  const open = async () => (await venue.account(EU, 1 as AccountId)).value.openOrders.map((one) => one.clientOrderId)
+  expect(await open()).toEqual(['late', 'soon'])
+  await expect.poll(open, { timeout: 5_000 }).toEqual(['late'])
 })
