@@ -8,6 +8,7 @@ import type {
   Command,
   CommandNumber,
   Epoch,
+  IndicativeAuction,
   InstrumentId,
   OpenOrder,
   OrderId,
@@ -116,6 +117,8 @@ export interface Venue {
     clientId: string,
   ): Promise<At<{ outcome: Outcome; openOrder: OpenOrder | null } | null>>
   book(instrument: InstrumentId, levelsMax: number): Promise<At<BookView>>
+  /** What the instrument's call auction would do if it ended now. */
+  auction(instrument: InstrumentId): Promise<At<IndicativeAuction>>
   trialBalance(
     shard: ShardIndex,
   ): Promise<At<{ balances: readonly TrialBalance[]; inFlight: readonly TransferInFlight[] }>>

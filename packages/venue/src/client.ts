@@ -168,6 +168,10 @@ export class VenueClient implements Venue {
     return this.#ask({ kind: 'book', instrument, levelsMax })
   }
 
+  auction(instrument: InstrumentId): ReturnType<Venue['auction']> {
+    return this.#ask({ kind: 'auction', instrument })
+  }
+
   trialBalance(shard: ShardIndex): ReturnType<Venue['trialBalance']> {
     return this.#ask({ kind: 'trial_balance', shard })
   }

@@ -59,6 +59,7 @@ export type Question =
   | { readonly kind: 'order'; readonly order: OrderId }
   | { readonly kind: 'outcome'; readonly shard: ShardIndex; readonly account: AccountId; readonly clientId: string }
   | { readonly kind: 'book'; readonly instrument: InstrumentId; readonly levelsMax: number }
+  | { readonly kind: 'auction'; readonly instrument: InstrumentId }
   | { readonly kind: 'trial_balance'; readonly shard: ShardIndex }
   | { readonly kind: 'state_hash'; readonly shard: ShardIndex }
 
@@ -310,7 +311,7 @@ export class VenueCore {
 
   #shardOf(question: Question): ShardIndex {
     if (question.kind === 'order') return shardOfOrder(question.order)
-    if (question.kind !== 'book') return question.shard
+    if (question.kind !== 'book' && question.kind !== 'auction') return question.shard
     const instrument = this.#options.markets.instruments.find((one) => one.id === question.instrument)
     if (instrument === undefined) throw new RangeError(`there is no instrument ${question.instrument}`)
     return instrument.shard
@@ -329,6 +330,8 @@ function answer(engine: ShardNode['replica']['engine'], question: Question): unk
     }
     case 'book':
       return engine.book(question.instrument, question.levelsMax)
+    case 'auction':
+      return engine.indicativeAuction(question.instrument)
     case 'trial_balance':
       return { balances: engine.trialBalance(), inFlight: engine.transfersInFlight() }
     case 'state_hash':

@@ -1,6 +1,14 @@
 // Public market data: depth, trades, candles and tickers, from what this region has applied; what is older comes from history.
 
-import type { InstrumentId, Timestamp } from '@wintrades/domain'
+import {
+  formatPrice,
+  formatQuantity,
+  type InstrumentId,
+  PHASE_NAMES,
+  Phase,
+  type Quantity,
+  type Timestamp,
+} from '@wintrades/domain'
 import {
   type Candle,
   type CandleInterval,
@@ -13,12 +21,21 @@ import {
   tickerJson,
   tradeJson,
 } from '@wintrades/marketdata'
+import type { Venue } from '@wintrades/venue'
 import { ApiFault } from '../errors.ts'
 import { listOf } from '../schemas/common.ts'
 import * as schemas from '../schemas/market.ts'
 import { type Shards, stamp } from './consistency.ts'
 import { answers } from './documentation.ts'
 import type { Api } from './http.ts'
+
+/** Phases in which orders gather for a call auction. */
+const AUCTIONS: ReadonlySet<Phase> = new Set([
+  Phase.pre_open,
+  Phase.opening_auction,
+  Phase.closing_auction,
+  Phase.volatility_auction,
+])
 
 const tags = ['market']
 const config = { access: 'public' } as const
@@ -29,9 +46,17 @@ export type MarketRouteParts = {
   readonly marketData: MarketData
   readonly history: HistoryReader
   readonly shards: Shards
+  readonly venue: Pick<Venue, 'auction'>
 }
 
-export function addMarketRoutes(api: Api, { marketData, history, shards }: MarketRouteParts): void {
+export function addMarketRoutes(api: Api, { marketData, history, shards, venue }: MarketRouteParts): void {
+  const auctions = new Map<InstrumentId, ReturnType<Venue['auction']>>()
+  /** All who ask at the same time share one question. */
+  const auctionOf = (id: InstrumentId): ReturnType<Venue['auction']> => {
+    const asked = auctions.get(id) ?? venue.auction(id).finally(() => auctions.delete(id))
+    auctions.set(id, asked)
+    return asked
+  }
   const named = (symbol: string): InstrumentMarket => {
     const market = marketData.bySymbol(symbol)
     if (market === undefined) throw new ApiFault('SYMBOL_UNKNOWN', { details: { symbol } })
@@ -127,6 +152,33 @@ export function addMarketRoutes(api: Api, { marketData, history, shards }: Marke
       const market = named(request.params.symbol)
       stampOf(reply, market)
       reply.send(ticker(market))
+    },
+  )
+
+  api.get(
+    '/market/:symbol/auction',
+    {
+      config,
+      schema: {
+        tags,
+        summary: 'What a call auction would do if it ended now; outside of one there is no price',
+        params: schemas.SymbolPath,
+        response: answers({ 200: schemas.AuctionView }),
+      },
+    },
+    async (request, reply) => {
+      const market = named(request.params.symbol)
+      const { instrument, phase } = market
+      const { shard, seq, value } = await auctionOf(instrument.id)
+      stamp(reply, shards.name(shard), seq)
+      const isAuction = AUCTIONS.has(phase) && value.volume > 0
+      return {
+        symbol: instrument.symbol,
+        phase: PHASE_NAMES[phase],
+        price: isAuction ? formatPrice(instrument, value.price) : null,
+        volume: formatQuantity(instrument, isAuction ? value.volume : (0 as Quantity)),
+        surplus: formatQuantity(instrument, (isAuction ? value.surplus : 0) as Quantity),
+      }
     },
   )
 

@@ -67,6 +67,15 @@ export const DepthView = Type.Object({
   asks: Side,
 })
 
+export const AuctionView = Type.Object({
+  symbol: SymbolName,
+  phase: Type.Enum(Object.values(PHASE_NAMES)),
+  price: nullable(Decimal),
+  volume: Decimal,
+  /** What would be left at that price: positive to buy, negative to sell. */
+  surplus: SignedDecimal,
+})
+
 export const PublicTradesQuery = closed({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PUBLIC_TRADES_MAX, default: MARKET_ITEMS_DEFAULT })),
 })

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { errorCatalogue } from '../../src/errors.ts'
-import { call } from './client.ts'
+import { call, User } from './client.ts'
 import { operationsOf } from './openapi.ts'
 import { startRegion, type TestRegion } from './region.ts'
 
@@ -40,6 +40,24 @@ test('the table of endpoints has every operation, and no other', async () => {
   const operations = operationsOf((await call(region, 'GET', '/openapi.json')).body)
   const described = operations.map(({ method, path }) => `${method} ${path.replace(/^\/api\/v1/, '')}`)
   expect(written.toSorted()).toEqual(described.toSorted())
+})
+
+test('every order and list of the page is entered as it is written', async () => {
+  const [maker, user] = [await User.register(region), await User.register(region)]
+  // A last price, and a book on both sides of it.
+  await maker.order({ side: 'SELL', price: '191.00', quantity: '100' })
+  await maker.order({ price: '191.00', quantity: '1' })
+  await maker.order({ price: '189.00', quantity: '100' })
+  const blocks = [...section('Orders').matchAll(/```json\n(.*?)```/gs)].map((match) => match[1] as string)
+  const values = blocks.flatMap((block) =>
+    (block.includes('"kind"') ? [block] : block.trim().split('\n')).map((text) => JSON.parse(text) as object),
+  )
+  expect(values.length).toBeGreaterThan(12)
+  for (const value of values) {
+    const answer = await user.post('kind' in value ? '/orders/list' : '/orders', value)
+    expect(answer.status, `${JSON.stringify(value)}: ${answer.text}`).toBeLessThan(300)
+    for (const order of answer.body.results ?? [answer.body]) expect(order.error, JSON.stringify(value)).toBeUndefined()
+  }
 })
 
 test('the worked signature is right', () => {

@@ -177,6 +177,11 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     path: () => `${v1}/market/SAP-EUR/ticker`,
     malformed: { path: `${v1}/market/sap/ticker` },
   },
+  'GET /api/v1/market/{symbol}/auction': {
+    status: 200,
+    path: () => `${v1}/market/SAP-EUR/auction`,
+    malformed: { path: `${v1}/market/sap/auction` },
+  },
   'GET /api/v1/market/tickers': { status: 200, malformed: null },
 }
 

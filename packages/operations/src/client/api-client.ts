@@ -199,6 +199,11 @@ export class ApiClient {
     return this.#open('GET', `/market/${symbol}/candles${query(filter)}`)
   }
 
+  /** What a call auction would do if it ended now. */
+  auction(symbol: string): Promise<Result<unknown>> {
+    return this.#open('GET', `/market/${symbol}/auction`)
+  }
+
   ticker(symbol: string): Promise<Result<unknown>> {
     return this.#open('GET', `/market/${symbol}/ticker`)
   }
