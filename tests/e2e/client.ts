@@ -103,7 +103,7 @@ export class User {
   }
 }
 
-const PASSWORD = 'correct horse battery staple'
+export const PASSWORD = 'correct horse battery staple'
 
 function at(region: string | undefined, path: string): string {
   return region === undefined ? path : `/region/${region}${path}`
