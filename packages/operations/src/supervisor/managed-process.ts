@@ -39,6 +39,8 @@ export class ManagedProcess {
   #child: ChildProcess | null = null
   #pid: number | null = null
   #state: ProcessState = 'stopped'
+  /** Killed, and not yet heard to be gone: it is not ready any more. */
+  #dying = false
   #restarts = 0
   #failures = 0
   #started_ms = 0
@@ -53,7 +55,7 @@ export class ManagedProcess {
   get status(): ProcessStatus {
     const { name, region, httpPort, linkPort } = this.plan
     const own = { name, ...(region === undefined ? {} : { region }) }
-    return { ...own, pid: this.#pid, httpPort, linkPort, state: this.#state, restarts: this.#restarts }
+    return { ...own, pid: this.#pid, httpPort, linkPort, state: this.#dying ? 'waiting' : this.#state, restarts: this.#restarts }
   }
 
   start(): void {
@@ -87,7 +89,7 @@ export class ManagedProcess {
 
   /** Sends a signal, as an accident would: the process is started again afterwards. */
   kill(signal: NodeJS.Signals): void {
-    this.#child?.kill(signal)
+    this.#dying = this.#child?.kill(signal) === true && signal === 'SIGKILL'
   }
 
   /** Asks it to stop; kills it when it has not within the time. */
@@ -111,6 +113,7 @@ export class ManagedProcess {
   #exited(child: ChildProcess, how: string): void {
     if (this.#child !== child) return
     this.#child = null
+    this.#dying = false
     if (this.#state === 'stopping') {
       this.#state = 'stopped'
       this.#onEvent({ kind: 'stopped', how })
