@@ -55,7 +55,14 @@ export class ManagedProcess {
   get status(): ProcessStatus {
     const { name, region, httpPort, linkPort } = this.plan
     const own = { name, ...(region === undefined ? {} : { region }) }
-    return { ...own, pid: this.#pid, httpPort, linkPort, state: this.#dying ? 'waiting' : this.#state, restarts: this.#restarts }
+    return {
+      ...own,
+      pid: this.#pid,
+      httpPort,
+      linkPort,
+      state: this.#dying ? 'waiting' : this.#state,
+      restarts: this.#restarts,
+    }
   }
 
   start(): void {
