@@ -26,8 +26,8 @@ const TWO_32 = 4_294_967_296
 /** Expired entries that one new entry drives out: more than one, so that a backlog shrinks; few, so that no command waits. */
 const EVICTIONS_PER_ENTRY = 2
 
-/** Entries that move to the larger ring with one new entry: so many that all have moved when it is a quarter fuller. */
-export const MOVES_PER_ENTRY = 4
+/** Entries that move to the larger ring with one new entry: so many that all have moved when it is an eighth fuller. */
+export const MOVES_PER_ENTRY = 8
 
 /** Where entries lie; entry n of all that ever were lies at n mod capacity. */
 class Ring {
@@ -104,7 +104,10 @@ export class Deduplication {
   private readonly horizon_us: number
   private readonly entriesMax: number
   private ring: Ring
-  /** The smaller ring that entries are moving from: those from `movedTo` up to `addedBefore` are still there. */
+  /**
+   * The smaller ring that entries are moving from: those from `movedTo` up to `addedBefore` are still there, but for those dropped
+   * since. Nothing in it is changed any more.
+   */
   private smaller: Ring | null = null
   private movedTo = 0
   private addedBefore = 0
@@ -162,7 +165,7 @@ export class Deduplication {
     const found = this.ring.find(account, this.h0, this.h1, this.h2, this.h3)
     if (found !== -1 || this.smaller === null) return found
     const location = this.smaller.find(account, this.h0, this.h1, this.h2, this.h3)
-    return location === -1 ? -1 : this.ring.capacity + location
+    return location === -1 || !this.isStillIn(this.smaller, location) ? -1 : this.ring.capacity + location
   }
 
   numberOf(entry: number): number {
@@ -251,7 +254,7 @@ export class Deduplication {
   }
 
   private forgetOldest(ring: Ring, location: number, now: number): void {
-    ring.unchain(location)
+    if (ring === this.ring) ring.unchain(location)
     const at = location << SHIFT
     const data = ring.data
     const rest = data[at + REST]
@@ -299,6 +302,12 @@ export class Deduplication {
     return entry < this.ring.capacity ? entry : entry - this.ring.capacity
   }
 
+  /** Whether the entry at a location of the smaller ring has neither moved nor been dropped. */
+  private isStillIn(smaller: Ring, location: number): boolean {
+    const first = Math.max(this.movedTo, this.dropped)
+    return smaller.locationOf(location - first) < this.addedBefore - first
+  }
+
   /** The ring that entry n lies in. */
   private ringWith(n: number): Ring {
     return this.smaller !== null && n >= this.movedTo && n < this.addedBefore ? this.smaller : this.ring
@@ -321,7 +330,6 @@ export class Deduplication {
     for (let n = from; n < to; n++) {
       const source = smaller.locationOf(n)
       const target = ring.locationOf(n)
-      smaller.unchain(source)
       for (let i = 0; i < 1 << SHIFT; i++) ring.data[(target << SHIFT) + i] = smaller.data[(source << SHIFT) + i]
       ring.times[target] = smaller.times[source]
       ring.chain(target)
