@@ -12,7 +12,10 @@ const BENCHES = {
   idle: 'processor time and memory of a platform on which nobody trades, and memory after many orders',
   startup: 'from the command to ready',
   failover: 'from a leader killed, or asked to hand over, to acknowledgements again',
-  'book-w1': 'the bare order book on workload W1',
+  'book-w1': 'the bare order book on workload W1, beside the one that npm offers',
+  'engine-w1': 'the whole engine on workload W1, bytes in and events out: rate, and time of one command',
+  'engine-many': 'the engine with many instruments at once, and the memory of instruments, orders and accounts',
+  snapshot: 'a snapshot of a million orders written and restored, and replay from the journal',
 } as const
 type BenchName = keyof typeof BENCHES
 
