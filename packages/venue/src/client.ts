@@ -59,7 +59,7 @@ export type VenueClientOptions = {
 export const DEADLINE_MS = 5_000
 /** A shard without a leader for longer than this takes no new commands. */
 const UNAVAILABLE_AFTER_MS = 3_000
-const EXPIRY_MS = 50
+const EXPIRY_MS = 100
 const IN_FLIGHT_MAX = 65_536
 const WAITERS_MAX = 65_536
 const FRAME_BYTES_FIRST = 16 * 1024

@@ -48,9 +48,9 @@ export type VenueCoreOptions = {
   readonly onStatus: (status: VenueStatus) => void
 }
 
-const TICK_MS = 100
-const PROGRESS_MS = 200
-const STATUS_MS = 250
+const TICK_MS = 200
+const PROGRESS_MS = 400
+const STATUS_MS = 500
 const REAP_MS = 500
 
 /** A question about the state of a shard, as it crosses threads. */

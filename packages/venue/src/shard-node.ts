@@ -154,7 +154,7 @@ export class ShardNode {
     this.tick()
   }
 
-  /** To be called about ten times a second, and when something has happened that may decide who leads. */
+  /** To be called about five times a second, and when something has happened that may decide who leads. */
   tick(urgent = false): void {
     if (urgent) this.#lastRead_us = Number.NEGATIVE_INFINITY
     if (this.#ticking) {

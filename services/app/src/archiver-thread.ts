@@ -9,7 +9,7 @@ import { createLogger } from '@wintrades/platform'
 import { Archiver, journalPath, SnapshotFiles, SqliteJournal } from '@wintrades/venue'
 import { type ArchiverThreadOptions, historyDirectory, type ToArchiver } from './archiver-messages.ts'
 
-const IDLE_MS = 100
+const IDLE_MS = 200
 /** While there is much to do for clients, the archiver works for one part of the time in so many. */
 const BUSY_PARTS = 4
 /** However busy: farther behind than this many batches it does not fall. */

@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads'
 import type { Venue } from '@wintrades/venue'
 import type { ArchiverThreadOptions, ToArchiver } from './archiver-messages.ts'
 
-const TELL_MS = 200
+const TELL_MS = 500
 /** Commands applied a second from which on the archiver leaves the processors to trading. */
 const BUSY_COMMANDS_PER_SECOND = 4_000
 

@@ -17,7 +17,7 @@ export type RegionHealth = Peer & {
 /** What a client asked for: a region by name, and whether another may stand in for it. */
 export type Choice = { readonly region: string | null; readonly strict: boolean }
 
-const CHECK_INTERVAL_MS = 400
+const CHECK_INTERVAL_MS = 500
 /** A lost region is asked more often, so that it is back soon. */
 const CHECK_LOST_INTERVAL_MS = 100
 const CHECK_TIMEOUT_MS = 1_500

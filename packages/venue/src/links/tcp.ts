@@ -34,7 +34,7 @@ const HANDSHAKE_TIMEOUT_MS = 2_000
 const CONNECT_TIMEOUT_MS = 1_000
 const RECONNECT_MS_FIRST = 30
 const RECONNECT_MS_MAX = 500
-/** A peer says something at least every 200 ms. */
+/** A peer says something at least every 400 ms. */
 const SILENCE_MS = 2_000
 /** What may wait for a slow peer; past it the link is cut, and the peer reads the journal. */
 const WAITING_BYTES_MAX = 64 * 1024 * 1024
