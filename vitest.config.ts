@@ -5,6 +5,8 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
+    // Small machines too use all they have: by default one processor would be left over.
+    maxWorkers: '100%',
     projects: [
       {
         test: {
@@ -14,7 +16,7 @@ export default defineConfig({
         },
       },
       { test: { name: 'tidy', include: ['tests/tidy/**/*.test.ts'] } },
-      { test: { name: 'sim', include: ['tests/sim/**/*.test.ts'], testTimeout: 600_000 } },
+      { test: { name: 'sim', include: ['tests/sim/**/*.test.ts'], testTimeout: 600_000, fileParallelism: false } },
       {
         test: {
           name: 'e2e',
