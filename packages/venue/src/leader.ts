@@ -1,7 +1,7 @@
 // The sequencer of one shard for one epoch: copies what has arrived into a batch, appends it, and only then lets it take effect. While
 // an append is under way the next batch fills by itself: no timer, no artificial delay. Acknowledges strictly in order.
 
-import { batchBytes, type Epoch, readBatchHeader, type Seq, type Timestamp } from '@wintrades/domain'
+import { batchBytes, type Epoch, HEADER, LIMITS, readBatchHeader, type Seq, type Timestamp } from '@wintrades/domain'
 import type { Logger } from '@wintrades/platform'
 import { sealBatch } from './chain.ts'
 import { Inbox } from './inbox.ts'
@@ -23,6 +23,9 @@ export type LeaderFigures = { batches: number; commands: number; appendSeconds: 
 const TIMER_MS_MAX = 3_600_000
 const RETRY_MS_FIRST = 20
 const RETRY_MS_MAX = 500
+/** More than all gateways together may have in flight. */
+const WAITING_MAX = 262_144
+const OWN_WAITING_MAX = LIMITS.batch_commands_max
 
 export class Leader {
   readonly epoch: Epoch
@@ -73,9 +76,13 @@ export class Leader {
     return committed
   }
 
-  /** Takes well-formed records of one origin. */
+  /**
+   * Takes well-formed records of one origin. While the journal does not answer, senders give up after a time and send more: past a bound
+   * nothing more is taken, and whoever sent it is told `unknown`. The venue's own commands are repeated until they have taken effect,
+   * so they stop waiting in line much earlier.
+   */
   offer(records: Uint8Array, count: number): void {
-    if (this.#ended) return
+    if (this.#ended || this.#inbox.count >= (isOwn(records) ? OWN_WAITING_MAX : WAITING_MAX)) return
     this.#inbox.add(records, count)
     this.#wake()
   }
@@ -194,4 +201,10 @@ export class Leader {
       if (this.#ended) return null
     }
   }
+}
+
+/** Records that the venue made itself, for which nobody waits. */
+function isOwn(records: Uint8Array): boolean {
+  const view = new DataView(records.buffer, records.byteOffset, records.byteLength)
+  return records.length >= HEADER.bytes && view.getUint32(HEADER.origin, true) === 0
 }

@@ -1,0 +1,89 @@
+// A leader whose journal does not answer: what waits is bounded, and once it answers everything that was taken takes effect in order.
+
+import { type Epoch, LIMITS, type RegionName, readBatchHeader } from '@wintrades/domain'
+import { createLogger } from '@wintrades/platform'
+import { expect, test } from 'vitest'
+import { systemClock } from '../src/clock.ts'
+import { encodeAll } from '../src/encode.ts'
+import { MemoryJournalStore, Replica } from '../src/index.ts'
+import { MemoryJournal } from '../src/journal/memory.ts'
+import { Leader } from '../src/leader.ts'
+import { depositCommand } from './support/batches.ts'
+import { markets } from './support/cluster.ts'
+
+const FRAME = 8_000
+
+function frame(first: number, count: number, origin: number): Uint8Array {
+  return encodeAll(Array.from({ length: count }, (_, i) => depositCommand(first + i, origin))).records
+}
+
+test('past a bound nothing is taken while the journal is silent; what was taken is appended when it answers', async () => {
+  const [shard] = markets.shards
+  if (shard === undefined) throw new Error('there is no shard')
+  const store = new MemoryJournalStore(systemClock.now_us)
+  store.claim({
+    region: 'us-east' as RegionName,
+    origin: 1,
+    seen: 0 as Epoch,
+    early: false,
+    ttl_ms: 60_000,
+    pinned: false,
+  })
+  let isSilent = false
+  const answering = Promise.withResolvers<void>()
+  const journal = new MemoryJournal(store)
+  const silent = Object.assign(Object.create(journal) as MemoryJournal, {
+    append: async (epoch: Epoch, batch: Uint8Array) => {
+      if (isSilent) await answering.promise
+      return journal.append(epoch, batch)
+    },
+  })
+  const replica = new Replica(shard)
+  let commands = 0
+  const leader = new Leader({
+    epoch: 1 as Epoch,
+    journal: silent,
+    replica,
+    clock: systemClock,
+    logger: createLogger('test', { level: 'silent' }),
+    figures: { batches: 0, commands: 0, appendSeconds: 0, retries: 0 },
+    listener: {
+      committed: (batch) => {
+        commands += readBatchHeader(batch).commandCount
+        replica.applyOwn(batch)
+      },
+      fenced: () => {},
+      broken: (reason) => expect.fail(reason),
+    },
+  })
+  expect(await leader.begin(new Uint8Array(0), 0)).toBe(true)
+  isSilent = true
+  for (let i = 0; i < 60; i++) leader.offer(frame(i * FRAME + 1, FRAME, 7), FRAME)
+  const full = leader.waiting
+  expect(full).toBeLessThan(262_144 + FRAME)
+  expect(full).toBeGreaterThan(200_000)
+  leader.offer(frame(1, 10, 0), 10)
+  leader.offer(frame(60 * FRAME + 1, FRAME, 7), FRAME)
+  expect(leader.waiting).toBe(full)
+  isSilent = false
+  answering.resolve()
+  await expect.poll(() => leader.waiting, { timeout: 10_000 }).toBe(0)
+  await leader.stop()
+  expect(commands).toBe(full)
+})
+
+test('the venue’s own commands do not pile up behind what waits', async () => {
+  const [shard] = markets.shards
+  if (shard === undefined) throw new Error('there is no shard')
+  const leader = new Leader({
+    epoch: 1 as Epoch,
+    journal: new MemoryJournal(new MemoryJournalStore(systemClock.now_us)),
+    replica: new Replica(shard),
+    clock: { ...systemClock, soon: () => {} },
+    logger: createLogger('test', { level: 'silent' }),
+    figures: { batches: 0, commands: 0, appendSeconds: 0, retries: 0 },
+    listener: { committed: () => {}, fenced: () => {}, broken: () => {} },
+  })
+  for (let i = 0; i < 100; i++) leader.offer(frame(1, 500, 0), 500)
+  expect(leader.waiting).toBeLessThan(LIMITS.batch_commands_max + 500)
+})
