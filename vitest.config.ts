@@ -1,4 +1,5 @@
-// Where the tests are, by tier: `tidy` is about the code itself, `unit` is every package's own, `sim` and `e2e` cross packages.
+// Where the tests are, by tier: `tidy` is about the code itself, `unit` is every package's own, `sim`, `e2e` and
+// `cluster` cross packages.
 // `./wintrades test` runs them.
 
 import { defineConfig } from 'vitest/config'
@@ -23,6 +24,16 @@ export default defineConfig({
           include: ['tests/e2e/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'cluster',
+          include: ['tests/cluster/**/*.test.ts'],
+          testTimeout: 300_000,
+          // The lab's images are built in the first of them.
+          hookTimeout: 900_000,
           fileParallelism: false,
         },
       },

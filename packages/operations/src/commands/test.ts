@@ -8,12 +8,18 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { inRepository, REPOSITORY } from '../repository.ts'
 
-export const TIERS = ['lint', 'unit', 'sim', 'e2e'] as const
+export const TIERS = ['lint', 'unit', 'sim', 'e2e', 'cluster'] as const
 export type Tier = (typeof TIERS)[number]
 
 type Totals = { readonly passed: number; readonly failed: number; readonly skipped: number }
 
-type TierOptions = { readonly seed?: string; readonly seeds?: string; readonly rest: readonly string[] }
+type TierOptions = {
+  readonly seed?: string
+  readonly seeds?: string
+  readonly rest: readonly string[]
+  /** The tiers were named, not just all of them run. */
+  readonly isNamed: boolean
+}
 
 const NONE: Totals = { passed: 0, failed: 0, skipped: 0 }
 
@@ -23,6 +29,8 @@ Tiers (all of them, in this order, if none is named):
   unit   the tests of every package
   sim    the venue under a seeded scheduler: crashes, delays, partitions, lost answers
   e2e    real processes: trade, kill a region, restart, front door
+  cluster
+         real MySQL and Redis servers in containers, over a delayed network that is cut: needs Linux, root and Docker
 
 Everything after -- goes to the test runner, for example: wintrades test unit -- packages/engine -t "stop orders"
 `
@@ -42,7 +50,7 @@ export function testCommand(): Command {
         command.error(`error: ${rest[0]} is not a tier; tiers are ${TIERS.join(', ')}`)
       }
       const tiers = named.length === 0 ? TIERS : TIERS.filter((tier) => named.includes(tier))
-      const totals = await runTiers(tiers, { ...options, rest })
+      const totals = await runTiers(tiers, { ...options, rest, isNamed: named.length > 0 })
       process.exitCode = totals.failed === 0 && totals.passed > 0 ? 0 : 1
     })
 }
@@ -62,7 +70,7 @@ async function runTiers(tiers: readonly Tier[], options: TierOptions): Promise<T
   const sum = results.map((result) => result.totals).reduce(add, NONE)
   process.stdout.write('\n')
   for (const { tier, totals, seconds } of results) {
-    process.stdout.write(`${tier.padEnd(5)} ${describe(totals)} in ${seconds.toFixed(1)} s\n`)
+    process.stdout.write(`${tier.padEnd(7)} ${describe(totals)} in ${seconds.toFixed(1)} s\n`)
   }
   process.stdout.write(`\n${describe(sum)}\n`)
   return sum
@@ -72,6 +80,7 @@ async function runTiers(tiers: readonly Tier[], options: TierOptions): Promise<T
 async function runTier(tier: Tier, options: TierOptions): Promise<Totals> {
   try {
     if (tier === 'lint') return await runLint()
+    if (tier === 'cluster' && !canHaveLab()) return withoutLab(options.isNamed)
     const seed = options.seed === undefined ? {} : { SIM_SEED: options.seed, SIM_SEEDS: '1' }
     const seeds = options.seeds === undefined ? {} : { SIM_SEEDS: options.seeds }
     return await runVitest(tier, options.rest, { ...seed, ...seeds })
@@ -81,6 +90,19 @@ async function runTier(tier: Tier, options: TierOptions): Promise<Totals> {
     )
     return { ...NONE, failed: 1 }
   }
+}
+
+/** The lab makes network namespaces and containers. */
+function canHaveLab(): boolean {
+  return process.platform === 'linux' && process.getuid?.() === 0
+}
+
+/** A developer's machine may lack what it takes; where it was asked for, and in continuous integration, that is a failure. */
+function withoutLab(isNamed: boolean): Totals {
+  process.stdout.write(
+    '\nTHE TIER cluster DID NOT RUN: it needs Linux and root. Run it with sudo: ./wintrades test cluster\n',
+  )
+  return isNamed || process.env['CI'] ? { ...NONE, failed: 1 } : { ...NONE, skipped: 1 }
 }
 
 async function runLint(): Promise<Totals> {

@@ -1,0 +1,113 @@
+// The lab's container images, built once from Debian packages: no registry is asked. An image is named by its recipe, so that a changed
+// recipe is a new image. On a machine with a registry the same tests can run with other images, named in LAB_IMAGE_MYSQL and LAB_IMAGE_REDIS.
+
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { run } from './shell.ts'
+import { until } from './until.ts'
+
+export type ImageName = 'mysql' | 'redis'
+
+type Recipe = {
+  readonly suite: string
+  readonly packages: readonly string[]
+  /** Run by `sh -e` in the new root: what the packages lack. */
+  readonly prepare: string
+  readonly changes: readonly string[]
+}
+
+const MIRROR = 'http://deb.debian.org/debian'
+const BUILD_TIMEOUT_MS = 900_000
+const TRIM = 'rm -rf /var/cache/apt/* /var/lib/apt/lists/* /usr/share/doc/* /usr/share/man/* /usr/share/locale/*'
+
+const RECIPES: Readonly<Record<ImageName, Recipe>> = {
+  // Only sid has MySQL 9.7. Its -core packages bring the programs, not the user and the folders.
+  mysql: {
+    suite: 'sid',
+    packages: ['mysql-server-core', 'mysql-client-core'],
+    prepare: `groupadd -r -g 999 mysql; useradd -r -u 999 -g mysql -d /var/lib/mysql -s /usr/sbin/nologin mysql
+      install -d -o mysql -g mysql /var/lib/mysql /run/mysqld; rm -rf /usr/bin/mysql_embedded; ${TRIM}`,
+    changes: ['ENV LANG=C.UTF-8'],
+  },
+  redis: {
+    suite: 'trixie',
+    packages: ['redis-server', 'redis-tools'],
+    prepare: TRIM,
+    changes: ['ENV LANG=C.UTF-8'],
+  },
+}
+
+/** The image's name, built first if it is not there. Several processes may ask at once: one builds. */
+export async function ensureImage(name: ImageName, say: (line: string) => void): Promise<string> {
+  const given = process.env[`LAB_IMAGE_${name.toUpperCase()}`]
+  if (given) return given
+  const recipe = RECIPES[name]
+  const tag = `wintrades-lab/${name}:${digestOf(recipe)}`
+  if (await exists(tag)) return tag
+  const giveBack = await takeLock(name)
+  try {
+    if (!(await exists(tag))) await build(tag, recipe, say)
+  } finally {
+    giveBack()
+  }
+  return tag
+}
+
+async function build(tag: string, recipe: Recipe, say: (line: string) => void): Promise<void> {
+  say(`building ${tag} from Debian ${recipe.suite} (once, about a minute)`)
+  const began_ms = performance.now()
+  const root = await mkdtemp(join(tmpdir(), 'wintrades-image-'))
+  const options = { timeout_ms: BUILD_TIMEOUT_MS }
+  try {
+    await run(
+      'debootstrap',
+      ['--variant=minbase', `--include=${recipe.packages.join(',')}`, recipe.suite, root, MIRROR],
+      options,
+    )
+    await run('chroot', [root, 'sh', '-e', '-c', recipe.prepare], options)
+    const changes = recipe.changes.map((change) => `--change '${change}'`).join(' ')
+    await run('sh', ['-e', '-c', `tar -C '${root}' -c . | docker import ${changes} - '${tag}'`], options)
+  } finally {
+    await rm(root, { recursive: true, force: true })
+  }
+  say(`built ${tag} in ${Math.round((performance.now() - began_ms) / 1_000)} s`)
+}
+
+function digestOf(recipe: Recipe): string {
+  return createHash('sha256').update(JSON.stringify(recipe)).digest('hex').slice(0, 12)
+}
+
+async function exists(tag: string): Promise<boolean> {
+  return (await run('docker', ['images', '--quiet', tag])) !== ''
+}
+
+/** A folder that only one can make; one whose owner is gone is taken over. */
+async function takeLock(name: string): Promise<() => void> {
+  const path = join(tmpdir(), `wintrades-image-${name}.lock`)
+  const owner = join(path, 'pid')
+  const take = () => {
+    try {
+      mkdirSync(path)
+      writeFileSync(owner, String(process.pid))
+      return true
+    } catch {
+      if (existsSync(owner) && !isAlive(Number(readFileSync(owner, 'utf8'))))
+        rmSync(path, { recursive: true, force: true })
+      return false
+    }
+  }
+  await until(`the lock ${path}`, take, { timeout_ms: BUILD_TIMEOUT_MS, every_ms: 500 })
+  return () => rmSync(path, { recursive: true, force: true })
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as { code?: string }).code === 'EPERM'
+  }
+}

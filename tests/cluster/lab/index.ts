@@ -1,0 +1,7 @@
+// The lab: real servers in regions on one machine, for tests and benches.
+
+export { LabUnavailable } from './docker.ts'
+export { Lab, type LabOptions, REGIONS, startLab, WAN_DELAYS } from './lab.ts'
+export type { LabMysql, LabMysqlOptions } from './mysql.ts'
+export type { Delays } from './network.ts'
+export { NotInTime, until } from './until.ts'
