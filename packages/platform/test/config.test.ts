@@ -95,8 +95,8 @@ test('live trading in production brings its own secrets', () => {
 })
 
 test('what no part reads yet is checked, and named', () => {
-  const result = loadConfig({ DB_HOST: 'mysql-master', REDIS_PORT: '6379', LOG_LEVEL: 'warn' })
-  expect(result.ok && result.notUsedYet.map((one) => one.variable)).toEqual(['DB_HOST', 'REDIS_PORT'])
+  const result = loadConfig({ DB_HOST: 'mysql-master', ML_MODEL_PATH: 'model', LOG_LEVEL: 'warn' })
+  expect(result.ok && result.notUsedYet.map((one) => one.variable)).toEqual(['DB_HOST', 'ML_MODEL_PATH'])
 })
 
 test('every default passes its own check', () => {
@@ -109,4 +109,32 @@ test('every default passes its own check', () => {
 test('docs/configuration.md is current (written by ./wintrades docs)', () => {
   const page = new URL('../../../docs/configuration.md', import.meta.url)
   expect(readFileSync(page, 'utf8')).toBe(configurationReference())
+})
+
+test('a list of servers, with and without ports', () => {
+  const result = loadConfig({
+    CACHE_DRIVER: 'redis',
+    REDIS_HOST: 'redis-1, redis-2:7000,10.0.0.3:7001,[fd00::1]:7002,fd00::2',
+  })
+  expect(result.ok && result.config.redisHost).toEqual([
+    { host: 'redis-1', port: null },
+    { host: 'redis-2', port: 7000 },
+    { host: '10.0.0.3', port: 7001 },
+    { host: 'fd00::1', port: 7002 },
+    { host: 'fd00::2', port: null },
+  ])
+})
+
+test.each([
+  '',
+  'a,,b',
+  'a,a',
+  'a:0',
+  'a:65536',
+  'a b',
+  '[::1',
+  Array.from({ length: 65 }, (_, i) => `r${i}`).join(','),
+])('CACHE_DRIVER=redis with REDIS_HOST=%j is refused, by name', (REDIS_HOST) => {
+  const result = loadConfig({ CACHE_DRIVER: 'redis', REDIS_HOST })
+  expect(result.ok ? [] : result.faults.map((fault) => fault.variable)).toEqual(['REDIS_HOST'])
 })

@@ -6,6 +6,7 @@ import { ApiKeys } from './api-keys.ts'
 import { Authenticator } from './authenticator.ts'
 import { AccountsDatabase } from './database.ts'
 import { PasswordHasher, type PasswordHasherOptions } from './passwords.ts'
+import { DatabaseSessionStore } from './session-store.ts'
 import { Sessions } from './sessions.ts'
 import { AccessTokens } from './tokens.ts'
 
@@ -34,7 +35,7 @@ export async function openAuth(options: AuthOptions): Promise<Auth> {
   const database = new AccountsDatabase(options.dataDirectory)
   const passwords = new PasswordHasher(options.passwords)
   const tokens = new AccessTokens(secrets.jwtKeys, now_ms)
-  const sessions = new Sessions({ database, tokens, now_ms })
+  const sessions = new Sessions({ store: new DatabaseSessionStore(database), tokens, now_ms })
   const window = options.signatureWindow_ms === undefined ? {} : { window_ms: options.signatureWindow_ms }
   const apiKeys = new ApiKeys({ database, encryptionKey: secrets.encryptionKey, now_ms, ...window })
   const authenticator = new Authenticator({ sessions, apiKeys, operatorApiKey: secrets.operatorApiKey })

@@ -5,8 +5,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { AccountId } from '@wintrades/domain'
 import { ApiFault } from '../errors.ts'
 import type { Account } from './accounts.ts'
-import type { AccountsDatabase } from './database.ts'
 import type { AccountPrincipal } from './principal.ts'
+import type { SessionStore } from './session-store.ts'
 import { ACCESS_TOKEN_SECONDS, type AccessTokens } from './tokens.ts'
 
 /** `expiresIn`: seconds that the access token is valid. */
@@ -25,7 +25,7 @@ const SESSIONS_MAX = 100
 const REFRESH_TOKEN = /^([\w-]{22})\.[\w-]{43}$/
 
 export type SessionsParts = {
-  readonly database: AccountsDatabase
+  readonly store: SessionStore
   readonly tokens: AccessTokens
   readonly now_ms: () => number
 }
@@ -35,43 +35,27 @@ export type SessionsParts = {
  * family is therefore one that was used before: nobody else knows the family's id.
  */
 export class Sessions {
-  readonly #database: AccountsDatabase
+  readonly #store: SessionStore
   readonly #tokens: AccessTokens
   readonly #now_ms: () => number
   readonly #families = new WeakMap<AccountPrincipal, string>()
 
   constructor(parts: SessionsParts) {
-    this.#database = parts.database
+    this.#store = parts.store
     this.#tokens = parts.tokens
     this.#now_ms = parts.now_ms
   }
 
   /** A new session, after the log-in was verified. */
   async open(account: Account): Promise<SessionTokens> {
-    const family_id = randomBytes(16).toString('base64url')
-    const refreshToken = newRefreshToken(family_id)
-    const now_ms = this.#now_ms()
-    const { queries } = this.#database
-    const surplus = queries
-      .selectFrom('sessions')
-      .select('family_id')
-      .where('account_id', '=', account.accountId)
-      .orderBy('opened_ms', 'desc')
-      .limit(SESSIONS_MAX)
-      .offset(SESSIONS_MAX - 1)
-    const session = {
-      family_id,
-      account_id: account.accountId,
-      token_hash: hashOf(refreshToken),
-      opened_ms: now_ms,
-      expires_ms: now_ms + REFRESH_TOKEN_MS,
-    }
-    this.#database.transaction(() => {
-      this.#database.run(queries.deleteFrom('sessions').where('expires_ms', '<=', now_ms))
-      this.#database.run(queries.deleteFrom('sessions').where('family_id', 'in', surplus))
-      this.#database.run(queries.insertInto('sessions').values(session))
-    })
-    return await this.#answer(account, family_id, refreshToken)
+    const familyId = randomBytes(16).toString('base64url')
+    const refreshToken = newRefreshToken(familyId)
+    const opened_ms = this.#now_ms()
+    const { accountId } = account
+    const tokenHash = hashOf(refreshToken)
+    const session = { familyId, accountId, tokenHash, opened_ms, expires_ms: opened_ms + REFRESH_TOKEN_MS }
+    await this.#store.open(session, SESSIONS_MAX)
+    return await this.#answer(account, familyId, refreshToken)
   }
 
   /** The next tokens. Throws TOKEN_INVALID; TOKEN_REUSED when the token was used before, which ends the session. */
@@ -79,34 +63,21 @@ export class Sessions {
     const familyId = familyOf(refreshToken)
     const next = newRefreshToken(familyId)
     const now_ms = this.#now_ms()
-    const { queries } = this.#database
-    const outcome = this.#database.transaction(() => {
-      const session = this.#database.first(
-        queries
-          .selectFrom('sessions')
-          .innerJoin('users', 'users.account_id', 'sessions.account_id')
-          .select(['users.account_id', 'users.user_id', 'sessions.token_hash', 'sessions.expires_ms'])
-          .where('family_id', '=', familyId),
-      )
-      if (session === undefined || session.expires_ms <= now_ms) return 'invalid'
-      if (!hashOf(refreshToken).equals(session.token_hash)) {
-        this.#database.run(queries.deleteFrom('sessions').where('family_id', '=', familyId))
-        return 'reused'
-      }
-      const renewed = { token_hash: hashOf(next), expires_ms: now_ms + REFRESH_TOKEN_MS }
-      this.#database.run(queries.updateTable('sessions').set(renewed).where('family_id', '=', familyId))
-      return { userId: session.user_id, accountId: session.account_id as AccountId }
+    const outcome = await this.#store.renew({
+      familyId,
+      shownHash: hashOf(refreshToken),
+      nextHash: hashOf(next),
+      now_ms,
+      expires_ms: now_ms + REFRESH_TOKEN_MS,
     })
-    // Thrown out here, because a fault inside would roll the end of the session back.
-    if (outcome === 'invalid') throw new ApiFault('TOKEN_INVALID')
-    if (outcome === 'reused') throw new ApiFault('TOKEN_REUSED')
+    if (outcome.kind === 'invalid') throw new ApiFault('TOKEN_INVALID')
+    if (outcome.kind === 'reused') throw new ApiFault('TOKEN_REUSED')
     return await this.#answer(outcome, familyId, next)
   }
 
   /** Log out: ends the session of this refresh token, be it the newest or not. An ended one is fine. Throws TOKEN_INVALID. */
   async close(refreshToken: string): Promise<void> {
-    const familyId = familyOf(refreshToken)
-    this.#database.run(this.#database.queries.deleteFrom('sessions').where('family_id', '=', familyId))
+    await this.#store.end(familyOf(refreshToken))
   }
 
   /** Who bears this access token. Throws TOKEN_INVALID. */
@@ -119,12 +90,7 @@ export class Sessions {
   /** Whether the session of a principal that `verify` gave out has not ended. */
   async isCurrent(principal: AccountPrincipal): Promise<boolean> {
     const familyId = this.#families.get(principal)
-    if (familyId === undefined) return false
-    const { queries } = this.#database
-    const session = this.#database.first(
-      queries.selectFrom('sessions').select('expires_ms').where('family_id', '=', familyId),
-    )
-    return session !== undefined && session.expires_ms > this.#now_ms()
+    return familyId !== undefined && (await this.#store.isCurrent(familyId, this.#now_ms()))
   }
 
   async #answer(account: Account, familyId: string, refreshToken: string): Promise<SessionTokens> {

@@ -93,6 +93,31 @@ export function host(): Kind<string> {
   )
 }
 
+/** One of a list of servers; port null: the service's usual one. */
+export type Server = { readonly host: string; readonly port: number | null }
+
+const SERVERS_MAX = 64
+
+/** `redis-1,redis-2:6380,10.0.0.3,[fd00::1]:6379` */
+export function servers(): Kind<readonly Server[]> {
+  const meaning = `a list host[:port],… of up to ${SERVERS_MAX} servers such as server-1,server-2:7000, each once`
+  return kind(meaning, (value) => {
+    const entries = value.split(',').map((entry) => entry.trim())
+    if (entries.length > SERVERS_MAX || new Set(entries).size !== entries.length) return undefined
+    const list = entries.flatMap((entry) => server(entry) ?? [])
+    return list.length === entries.length ? list : undefined
+  })
+}
+
+function server(entry: string): Server | undefined {
+  if (isIP(entry) === 6) return { host: entry, port: null }
+  const match = /^(?:\[([0-9a-f:.]+)\]|([A-Za-z0-9_][A-Za-z0-9_.-]{0,252}))(?::(\d{1,5}))?$/i.exec(entry)
+  if (match === null) return undefined
+  const port = match[3] === undefined ? null : Number(match[3])
+  if (port !== null && (port < 1 || port > 65_535)) return undefined
+  return { host: match[1] ?? match[2] ?? '', port }
+}
+
 export function timeZone(): Kind<string> {
   return kind('a time zone of the IANA database such as UTC or Europe/Berlin', (value) => {
     try {

@@ -83,6 +83,10 @@ function crossCheck(config: Config): ConfigFault[] {
       }
     }
   }
+  if (config.cacheDriver === 'redis' && config.redisHost === null) {
+    const message = 'REDIS_HOST must be given when CACHE_DRIVER=redis: a list host[:port],… of nodes'
+    faults.push({ variable: VARIABLES.redisHost.name, message })
+  }
   return faults
 }
 

@@ -31,7 +31,6 @@ function variable<Value, Default extends string | null>(
 
 const secret = { secret: true } as const
 const database = { notUsedYet: 'the MySQL data tier' } as const
-const redis = { notUsedYet: 'the Redis cache' } as const
 const signals = { notUsedYet: 'signals and inference' } as const
 
 export const VARIABLES = {
@@ -209,18 +208,34 @@ export const VARIABLES = {
     'CACHE_DRIVER',
     kinds.oneOf('memory', 'redis'),
     'memory',
-    'Where sessions, rate counters and cached queries live.',
-    redis,
+    'Where what processes share of sessions, rate counters and cached queries lives. redis needs REDIS_HOST. See docs/cache.md.',
   ),
-  redisHost: variable('REDIS_HOST', kinds.host(), null, 'A node of the Redis Cluster.', redis),
-  redisPort: variable('REDIS_PORT', kinds.port(), '6379', 'Port of Redis.', redis),
-  redisPassword: variable('REDIS_PASSWORD', kinds.secretText(1), null, 'Password of Redis.', { ...secret, ...redis }),
+  redisHost: variable(
+    'REDIS_HOST',
+    kinds.servers(),
+    null,
+    'Nodes of the Redis Cluster; the others are learned from them, so two of each region are enough.',
+  ),
+  redisPort: variable('REDIS_PORT', kinds.port(), '6379', 'Port of the nodes that are named without one.'),
+  redisUser: variable(
+    'REDIS_USER',
+    kinds.text('a user name', /^[\w.-]{1,64}$/),
+    null,
+    'User of Redis; without one, the password is the default user’s.',
+  ),
+  redisPassword: variable('REDIS_PASSWORD', kinds.secretText(1), null, 'Password of that user.', secret),
+  redisTls: variable('REDIS_TLS', kinds.oneOf('on', 'off'), 'on', 'Encrypt connections to Redis.'),
+  redisCaFile: variable(
+    'REDIS_CA_FILE',
+    kinds.path(),
+    null,
+    'Certificates (PEM) of the authority that signed those of the Redis nodes; without it, the well-known ones.',
+  ),
   redisPrefix: variable(
     'REDIS_PREFIX',
     kinds.text('up to 32 letters, digits, _ : -', /^[\w:-]{0,32}$/),
     'wintrades:',
     'Starts every key.',
-    redis,
   ),
 
   modelPath: variable('ML_MODEL_PATH', kinds.path(), null, 'The trained model.', signals),
