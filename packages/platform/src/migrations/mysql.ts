@@ -161,18 +161,19 @@ class Migrator {
     if (recorded.size > 0) this.#continued = true
     const steps = migration.steps(new SchemaSteps('mysql'))
     for (const [index, step] of steps.entries()) {
+      if (recorded.has(index)) continue
       if (step.effect.kind === 'rows') {
-        if (!recorded.has(index)) await this.#write(migration, index, step)
+        await this.#write(migration, index, step)
         continue
       }
-      // The catalogue decides, not the record: a change may have been made and its record lost.
+      // The change may have been made and its record lost: MySQL commits them one after the other.
       if (isDone(step.effect, await mysqlCatalogue(this.#connection)) === true) {
-        if (!recorded.has(index)) this.#continued = true
+        this.#continued = true
       } else {
         await this.#do(step.name, step.statement)
         this.#steps.push(step.name)
       }
-      if (!recorded.has(index)) await this.#do(step.name, progress(this.#component, migration, index, step))
+      await this.#do(step.name, progress(this.#component, migration, index, step))
     }
   }
 
