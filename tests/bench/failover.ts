@@ -1,7 +1,7 @@
 // How long a shard goes without acknowledgements when its leader is killed, and when it is handed over: the drills, with all their
 // checks, several times each.
 
-import { type RunOptions, runDrill } from '@wintrades/operations/drill'
+import { leaderFault, type RunOptions, runDrill } from '@wintrades/operations/drill'
 import type { BenchOptions, Figure } from './figure.ts'
 
 const ROUNDS = 3
@@ -17,7 +17,15 @@ export async function run(options: BenchOptions): Promise<Figure[]> {
   for (const { fault, name, figure, target_seconds } of FAULTS) {
     const silences: number[] = []
     for (let round = 0; round < ROUNDS; round++) {
-      silences.push(await silenceOf(figure, { ...options, fault, rate: RATE, clients: CLIENTS, seed: round + 1 }))
+      silences.push(
+        await silenceOf(figure, {
+          ...options,
+          fault: leaderFault(fault),
+          rate: RATE,
+          clients: CLIENTS,
+          seed: round + 1,
+        }),
+      )
       options.say(`${name}: ${silences.at(-1)?.toFixed(3)} s without acknowledgements`)
     }
     const longest = Math.max(...silences)

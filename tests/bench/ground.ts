@@ -27,12 +27,12 @@ export async function openGround(options: BenchOptions, simulation = false): Pro
 export async function openClients({ target, markets }: Ground, perRegion: number): Promise<readonly LoadClientPlan[]> {
   const clients: LoadClientPlan[] = []
   for (let i = 0; i < perRegion; i++) {
-    for (const { region, httpPort } of target.regions()) {
+    for (const { region, host, httpPort } of target.regions()) {
       const shard = markets.shards.find((one) => one.name === region)
       const symbols = markets.instruments.filter((one) => one.shard === shard?.index).map((one) => one.symbol)
       if (symbols.length === 0) continue
       const { token } = await register(target.baseUrl)
-      clients.push({ baseUrl: `http://127.0.0.1:${httpPort}`, token, symbols })
+      clients.push({ baseUrl: `http://${host}:${httpPort}`, token, symbols })
     }
   }
   return clients

@@ -55,6 +55,7 @@ export function drillCommand(): Command {
 
 async function run(name: DrillName, options: Options): Promise<boolean> {
   const { renderConditions, renderFigures, renderVerdict } = await import('../drill/report.ts')
+  const { leaderFault } = await import('../drill/leader-faults.ts')
   const { runDrill } = await import('../drill/run.ts')
   const out = options.json ? process.stderr : process.stdout
   const say = (line: string) => out.write(`${line}\n`)
@@ -66,7 +67,7 @@ async function run(name: DrillName, options: Options): Promise<boolean> {
     const seed = firstSeed + i
     say(`drill ${name}, seed ${seed}${options.times > 1 ? ` (${i + 1} of ${options.times})` : ''}`)
     const result = await runDrill({
-      fault: DRILLS[name],
+      fault: leaderFault(DRILLS[name]),
       dataDirectory: resolve(options.data ?? (process.env['DATA_DIRECTORY'] || inRepository('data'))),
       private: options.private,
       seconds: options.seconds,

@@ -61,7 +61,7 @@ function operatorKey(dataDirectory: string): string {
 
 async function handOver(from: ProcessStatus, shard: string, to: string, key: string): Promise<number> {
   const started_ms = performance.now()
-  const response = await fetch(`http://127.0.0.1:${from.httpPort}/api/v1/operator/hand-over`, {
+  const response = await fetch(`http://${from.host}:${from.httpPort}/api/v1/operator/hand-over`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-api-key': key },
     body: JSON.stringify({ shard, to }),

@@ -1,42 +1,38 @@
 // Collects what a drill leaves behind in the platform: the journals (followed while the drill runs, because the platform prunes
 // what its snapshots cover), the snapshots, and what every replica says of its state.
 
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Markets, Seq, Shard, ShardIndex } from '@wintrades/domain'
-import { openSqlite } from '@wintrades/platform'
-import { journalPath, SnapshotDamage, SnapshotFiles } from '@wintrades/venue'
+import type { Seq, Shard, ShardIndex } from '@wintrades/domain'
+import { type Journal, SnapshotDamage, type SnapshotStore } from '@wintrades/venue'
 import type { JournalEntry, ReplicaRecord, ShardRecord, SnapshotEntry } from './history.ts'
 import type { Target } from './target.ts'
 
 /** Snapshots are at least seconds apart and the journal reaches back behind several, so this is soon enough. */
 const POLL_MS = 500
-const ROWS_PER_READ = 500
+const BYTES_PER_READ = 4 * 1024 * 1024
 /** Of one shard's journal: a drill keeps what it copied in memory. */
 const JOURNAL_BYTES_MAX = 1024 ** 3
 
 /** Copies one shard's journal as it grows, from its first batch if that is still there, else from the newest snapshot. */
 export class JournalFollower {
   readonly #shard: Shard
-  readonly #database: DatabaseSync
-  readonly #rows: StatementSync
-  readonly #snapshots: SnapshotFiles
+  readonly #journal: Journal
+  readonly #snapshots: SnapshotStore
   readonly #entries: JournalEntry[] = []
   #base: SnapshotEntry | null = null
-  #seq = 0
+  #seq = 0 as Seq
   #bytes = 0
   #closed = false
 
-  private constructor(dataDirectory: string, shard: Shard, markets: Markets) {
+  private constructor(shard: Shard, journal: Journal, snapshots: SnapshotStore) {
     this.#shard = shard
-    this.#snapshots = new SnapshotFiles(dataDirectory, markets)
-    this.#database = openSqlite(journalPath(dataDirectory, shard), { readOnly: true })
-    this.#rows = this.#database.prepare('SELECT seq, batch FROM journal WHERE seq > ? ORDER BY seq LIMIT ?')
+    this.#journal = journal
+    this.#snapshots = snapshots
   }
 
-  /** Opens the journal and copies what it holds; throws when neither its first batch nor a snapshot before the rest is left. */
-  static async open(dataDirectory: string, shard: Shard, markets: Markets): Promise<JournalFollower> {
-    const follower = new JournalFollower(dataDirectory, shard, markets)
+  /** Copies what the journal holds; throws when neither its first batch nor a snapshot before the rest is left. The journal is closed by `close`. */
+  static async open(shard: Shard, journal: Journal, snapshots: SnapshotStore): Promise<JournalFollower> {
+    const follower = new JournalFollower(shard, journal, snapshots)
     try {
       await follower.#begin()
     } catch (error) {
@@ -46,10 +42,12 @@ export class JournalFollower {
     return follower
   }
 
-  /** Copies new batches until `stop` aborts. */
+  /** Copies new batches until `stop` aborts; a journal that cannot be reached now is asked again. */
   async follow(stop: AbortSignal): Promise<void> {
     while (!stop.aborted && !this.#closed) {
-      this.#copy()
+      await this.#copy().catch((error: unknown) => {
+        if (error instanceof RangeError) throw error
+      })
       await pause(POLL_MS, undefined, { signal: stop }).catch(() => null)
     }
   }
@@ -63,7 +61,7 @@ export class JournalFollower {
       if (entry !== null) snapshots.push(entry)
     }
     // Whatever a snapshot or a replica covers is in the journal by now.
-    this.#copy()
+    await this.#copy()
     const latest = Math.max(0, ...replicas.filter((one) => one.shard === shard).map((one) => one.seq))
     if (this.#seq < latest) {
       throw new Error(`a replica of ${this.#shard.name} is at seq ${latest}, its journal ends at ${this.#seq}`)
@@ -74,38 +72,35 @@ export class JournalFollower {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#database.close()
+    this.#journal.close()
   }
 
   async #begin(): Promise<void> {
-    const { first } = this.#database.prepare('SELECT min(seq) AS first FROM journal').get() as { first: number | null }
-    if (first === null || first === 1) {
-      this.#copy()
-      return
-    }
+    const extent = await this.#journal.extent()
+    if (extent === null || extent.first === 1) return await this.#copy()
+    const { first } = extent
     for (const seq of await this.#snapshots.list(this.#shard.index)) {
       const snapshot = seq + 1 >= first ? await this.#readSnapshot(seq) : null
       if (snapshot === null || snapshot.bytes.length === 0) continue
       this.#base = snapshot
       this.#seq = seq
-      this.#copy()
-      return
+      return await this.#copy()
     }
     throw new Error(`the journal of ${this.#shard.name} begins at seq ${first} and no snapshot leads up to it`)
   }
 
-  #copy(): void {
+  async #copy(): Promise<void> {
     for (;;) {
-      const rows = this.#rows.all(this.#seq, ROWS_PER_READ) as { seq: number; batch: Uint8Array }[]
-      for (const { seq, batch } of rows) {
-        this.#entries.push({ bytes: batch, holder: null, committedAt_ms: null })
+      const rows = await this.#journal.read((this.#seq + 1) as Seq, BYTES_PER_READ)
+      for (const { seq, bytes } of rows) {
+        this.#entries.push({ bytes, holder: null, committedAt_ms: null })
         this.#seq = seq
-        this.#bytes += batch.length
+        this.#bytes += bytes.length
       }
       if (this.#bytes > JOURNAL_BYTES_MAX) {
         throw new RangeError(`the journal of ${this.#shard.name} grew by more than ${JOURNAL_BYTES_MAX} bytes`)
       }
-      if (rows.length < ROWS_PER_READ) return
+      if (rows.length === 0) return
     }
   }
 
@@ -116,7 +111,7 @@ export class JournalFollower {
       const { engine } = await this.#snapshots.read(this.#shard.index, seq)
       return { name, seq, bytes: engine }
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+      if (!(await this.#snapshots.list(this.#shard.index)).includes(seq)) return null
       if (error instanceof SnapshotDamage) return { name: `${name} (${error.message})`, seq, bytes: new Uint8Array() }
       throw error
     }

@@ -12,7 +12,7 @@ export function requestHandOver(target: Target): (shard: string, from: string, t
   return async (shard, from, to) => {
     const process = target.regions().find((one) => one.region === from)
     if (process === undefined) throw new Error(`${from} does not run`)
-    const response = await fetch(`http://127.0.0.1:${process.httpPort}/api/v1/operator/hand-over`, {
+    const response = await fetch(`http://${process.host}:${process.httpPort}/api/v1/operator/hand-over`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-api-key': operatorKey(target.dataDirectory) },
       body: JSON.stringify({ shard, to }),

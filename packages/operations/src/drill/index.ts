@@ -4,6 +4,8 @@
 export * from './checker.ts'
 export { register } from './customers.ts'
 export type * from './history.ts'
+export { type LeaderFault, leaderFault } from './leader-faults.ts'
 export * from './report.ts'
 export { type RunOptions, runDrill } from './run.ts'
 export * from './target.ts'
+export * from './trading-drill.ts'

@@ -1,12 +1,11 @@
 // Finds or starts the platform for a drill, runs it there, and puts everything back.
 
-import { requestHandOver } from './hand-over.ts'
-import { type Fault, runLeaderDrill } from './region-loss.ts'
 import type { DrillResult } from './report.ts'
 import { attach, readTargetMarkets, startPrivate } from './target.ts'
+import { type DrillFault, runTradingDrill } from './trading-drill.ts'
 
 export type RunOptions = {
-  readonly fault: Fault
+  readonly fault: DrillFault
   readonly dataDirectory: string
   /** Start a private platform even if one runs on the data directory. */
   readonly private: boolean
@@ -24,7 +23,7 @@ export async function runDrill(options: RunOptions): Promise<DrillResult> {
   if (running === null) options.say('  no platform runs on the data directory: starting a private one')
   const target = running ?? (await startPrivate(options.say, options.signal))
   try {
-    return await runLeaderDrill({ ...options, target, markets, handOver: requestHandOver(target) })
+    return await runTradingDrill({ ...options, target, markets })
   } finally {
     await target.close()
   }

@@ -4,8 +4,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Markets, readMarkets } from '@wintrades/domain'
+import { type Markets, readMarkets, type Shard } from '@wintrades/domain'
 import { readYamlFile } from '@wintrades/platform'
+import { type Journal, journalPath, SnapshotFiles, type SnapshotStore, SqliteJournal } from '@wintrades/venue'
 import { inRepository } from '../repository.ts'
 import { readRunningStatus, startPlatform } from '../supervisor/index.ts'
 
@@ -13,7 +14,14 @@ export type RegionProcess = {
   readonly name: string
   readonly region: string
   readonly pid: number
+  readonly host: string
   readonly httpPort: number
+}
+
+/** Where a platform keeps its journals and snapshots; every opened journal is closed by who opened it. */
+export type Evidence = {
+  journal(shard: Shard): Journal
+  snapshots(markets: Markets): SnapshotStore
 }
 
 /** One shard as a region's process sees it (`GET /health/region`). */
@@ -29,6 +37,7 @@ export type ShardHealth = {
 export type Target = {
   readonly baseUrl: string
   readonly dataDirectory: string
+  readonly evidence: Evidence
   /** The region processes that run now. */
   regions(): readonly RegionProcess[]
   /** What one process knows of every shard; with `hash` it computes its state hashes. Throws when it does not answer. */
@@ -74,18 +83,31 @@ export async function startPrivate(
   })
 }
 
-function target(baseUrl: string, dataDirectory: string, close: () => Promise<void>): Target {
-  return { baseUrl, dataDirectory, regions: () => readRegions(dataDirectory), health: readHealth, close }
+/** A platform that runs on the data directory, as a target; `evidence` if its journals are not files there. */
+export function target(
+  baseUrl: string,
+  dataDirectory: string,
+  close: () => Promise<void>,
+  evidence: Evidence = filesIn(dataDirectory),
+): Target {
+  return { baseUrl, dataDirectory, evidence, regions: () => readRegions(dataDirectory), health: readHealth, close }
+}
+
+function filesIn(dataDirectory: string): Evidence {
+  return {
+    journal: (shard) => new SqliteJournal(journalPath(dataDirectory, shard)),
+    snapshots: (markets) => new SnapshotFiles(dataDirectory, markets),
+  }
 }
 
 function readRegions(dataDirectory: string): readonly RegionProcess[] {
-  return (readRunningStatus(dataDirectory)?.processes ?? []).flatMap(({ name, region, pid, httpPort }) =>
-    region === undefined || pid === null || httpPort === null ? [] : [{ name, region, pid, httpPort }],
+  return (readRunningStatus(dataDirectory)?.processes ?? []).flatMap(({ name, region, pid, host, httpPort }) =>
+    region === undefined || pid === null || httpPort === null ? [] : [{ name, region, pid, host, httpPort }],
   )
 }
 
 async function readHealth(process: RegionProcess, hash: boolean): Promise<readonly ShardHealth[]> {
-  const url = `http://127.0.0.1:${process.httpPort}/health/region${hash ? '?hash=1' : ''}`
+  const url = `http://${process.host}:${process.httpPort}/health/region${hash ? '?hash=1' : ''}`
   const response = await fetch(url, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) })
   const body = (await response.json()) as { shards?: readonly Partial<ShardHealth>[] }
   if (body.shards === undefined) throw new TypeError(`${url} answers ${response.status} without shards`)

@@ -13,6 +13,10 @@ export type ProcessPlan = {
   readonly entry: string
   readonly args?: readonly string[]
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** What precedes the command, to run it in another network. */
+  readonly enter?: readonly string[]
+  /** Where it can be reached from here. */
+  readonly host: string
   readonly httpPort: number | null
   readonly linkPort: number | null
   /** Answers 200 on `httpPort` once the process works; null: it counts as ready when it runs. */
@@ -53,11 +57,12 @@ export class ManagedProcess {
   }
 
   get status(): ProcessStatus {
-    const { name, region, httpPort, linkPort } = this.plan
+    const { name, region, host, httpPort, linkPort } = this.plan
     const own = { name, ...(region === undefined ? {} : { region }) }
     return {
       ...own,
       pid: this.#pid,
+      host,
       httpPort,
       linkPort,
       state: this.#dying ? 'waiting' : this.#state,
@@ -68,9 +73,11 @@ export class ManagedProcess {
   start(): void {
     this.#state = 'starting'
     this.#started_ms = performance.now()
+    const [execPath, ...execArgv] = [...(this.plan.enter ?? []), process.execPath, ...NODE_ARGS]
     const child = fork(this.plan.entry, this.plan.args ?? [], {
       env: this.plan.environment,
-      execArgv: NODE_ARGS,
+      execPath: execPath as string,
+      execArgv,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     this.#child = child

@@ -27,12 +27,22 @@ export type PlatformOptions = {
   readonly port?: number
   /** Whether ordinary accounts make and take a market; off by default. */
   readonly simulation?: boolean
+  /** Where region processes run, if not all of them in this host's network. */
+  readonly placement?: Placement
   /** Added to, and before, the environment of this process. */
   readonly environment?: Environment
   readonly onEvent?: (event: PlatformEvent) => void
   readonly readyTimeout_ms?: number
   /** Ends the start-up early; what has been started is stopped again. */
   readonly signal?: AbortSignal
+}
+
+/** Region processes in networks of their own, such as namespaces with delays between them. */
+export type Placement = {
+  /** Where the region's process listens; can be reached from here and from the other regions. */
+  readonly addressOf: (region: string) => string
+  /** What precedes a command that shall run in the network of the region. */
+  readonly enter: (region: string) => readonly string[]
 }
 
 /** One line of the platform's story. */
@@ -69,6 +79,7 @@ const PORT_WAIT_MS = 3_000
 /** A process that dies this often before the platform was ever ready will not recover by itself. */
 const START_ATTEMPTS_MAX = 3
 const LOG_LINES_SHOWN = 12
+const LOCAL = '127.0.0.1'
 const FRONT_DOOR = 'front-door'
 const SIMULATION = 'simulation'
 
@@ -112,43 +123,47 @@ async function planProcesses(
   regions: readonly string[],
   options: PlatformOptions,
 ): Promise<{ readonly all: readonly ProcessPlan[]; readonly host: string; readonly port: number }> {
-  const local = '127.0.0.1'
+  const { placement } = options
   const base = options.port ?? 0
   const taken = new Set<number>()
   const port =
     base === 0 ? await choosePort(config.httpHost, null, taken) : await claimPort(config.httpHost, base, taken)
-  const places: { region: string; httpPort: number; linkPort: number }[] = []
+  const places: { region: string; host: string; httpPort: number; linkPort: number }[] = []
   for (const [index, region] of regions.entries()) {
-    const httpPort = await choosePort(local, base === 0 ? null : base + 1 + index, taken)
-    const linkPort = await choosePort(local, base === 0 ? null : base + 101 + index, taken)
-    places.push({ region, httpPort, linkPort })
+    const host = placement?.addressOf(region) ?? LOCAL
+    const httpPort = await choosePort(LOCAL, base === 0 ? null : base + 1 + index, taken)
+    const linkPort = await choosePort(LOCAL, base === 0 ? null : base + 101 + index, taken)
+    places.push({ region, host, httpPort, linkPort })
   }
   const shared = { ...environment, MARKETS_FILE: config.marketsFile }
-  const regionPlans = places.map(({ region, httpPort, linkPort }): ProcessPlan => {
+  const regionPlans = places.map(({ region, host, httpPort, linkPort }): ProcessPlan => {
     const peers = places.filter((other) => other.region !== region)
     const own = {
       REGION: region,
-      HTTP_HOST: local,
+      HTTP_HOST: host,
       HTTP_PORT: String(httpPort),
-      LINK_HOST: local,
+      LINK_HOST: host,
       LINK_PORT: String(linkPort),
     }
-    const LINK_PEERS = peers.map((peer) => `${peer.region}=${local}:${peer.linkPort}`).join(',')
+    const LINK_PEERS = peers.map((peer) => `${peer.region}=${peer.host}:${peer.linkPort}`).join(',')
     return {
       name: region,
       region,
       entry: inRepository('services', 'app', 'src', 'main.ts'),
       environment: { ...shared, ...own, LINK_PEERS },
+      ...(placement === undefined ? {} : { enter: placement.enter(region) }),
+      host,
       httpPort,
       linkPort,
       readyPath: '/health/ready',
     }
   })
-  const REGION_ADDRESSES = places.map((place) => `${place.region}=${local}:${place.httpPort}`).join(',')
+  const REGION_ADDRESSES = places.map((place) => `${place.region}=${place.host}:${place.httpPort}`).join(',')
   const frontDoor: ProcessPlan = {
     name: FRONT_DOOR,
     entry: inRepository('services', 'front-door', 'src', 'main.ts'),
     environment: { ...shared, HTTP_PORT: String(port), REGION_ADDRESSES },
+    host: LOCAL,
     httpPort: port,
     linkPort: null,
     readyPath: '/front-door/status',
@@ -156,7 +171,8 @@ async function planProcesses(
   const simulation: ProcessPlan = {
     name: SIMULATION,
     entry: inRepository('packages', 'operations', 'src', 'simulation', 'main.ts'),
-    environment: { ...shared, FRONT_DOOR_URL: `http://${local}:${port}` },
+    environment: { ...shared, FRONT_DOOR_URL: `http://${LOCAL}:${port}` },
+    host: LOCAL,
     httpPort: null,
     linkPort: null,
     readyPath: null,
@@ -227,7 +243,7 @@ class Supervisor implements Platform {
   async activateNewestVersion(operatorKey: string): Promise<void> {
     const region = this.#processes.find((one) => one.plan.region !== undefined)
     if (region?.plan.httpPort == null) return
-    const version = await activateNewestVersion(`http://127.0.0.1:${region.plan.httpPort}`, operatorKey)
+    const version = await activateNewestVersion(`http://${region.plan.host}:${region.plan.httpPort}`, operatorKey)
     if (version !== null)
       this.#onEvent({ process: 'supervisor', message: `engine version ${version} is in force`, fault: false })
   }
@@ -297,10 +313,10 @@ class Supervisor implements Platform {
 
   /** Asks a started process until it is ready, or gone. */
   async #watch(one: ManagedProcess, pid: number): Promise<void> {
-    const { httpPort, readyPath } = one.plan
+    const { host, httpPort, readyPath } = one.plan
     const starting = () => one.status.pid === pid && one.status.state === 'starting'
     while (starting() && httpPort !== null && readyPath !== null) {
-      if ((await get(`http://127.0.0.1:${httpPort}${readyPath}`))?.status === 200) break
+      if ((await get(`http://${host}:${httpPort}${readyPath}`))?.status === 200) break
       await delay(READY_POLL_MS)
     }
     if (starting()) one.markReady()

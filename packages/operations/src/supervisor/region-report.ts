@@ -25,7 +25,7 @@ const TIMEOUT_MS = 2_000
 export async function readRegion(process: ProcessStatus): Promise<RegionReport | null> {
   if (process.httpPort === null || process.pid === null) return null
   try {
-    const url = `http://127.0.0.1:${process.httpPort}/health/region`
+    const url = `http://${process.host}:${process.httpPort}/health/region`
     const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) })
     return parse(process.name, (await response.json()) as RawReport)
   } catch {

@@ -14,6 +14,8 @@ export type ProcessStatus = {
   readonly region?: string
   /** Of the latest start; `state` tells whether it runs. Null before the first. */
   readonly pid: number | null
+  /** Where it can be reached from this host. */
+  readonly host: string
   readonly httpPort: number | null
   readonly linkPort: number | null
   readonly state: ProcessState

@@ -69,7 +69,7 @@ async function deposits(count: number): Promise<void> {
 
 test('a journal is copied from its first batch, past what is pruned meanwhile', async () => {
   await deposits(3)
-  const follower = await JournalFollower.open(directory, shard, markets)
+  const follower = await JournalFollower.open(shard, new SqliteJournal(journalPath(directory, shard)), snapshots)
   await deposits(4)
   const stop = new AbortController()
   const followed = follower.follow(stop.signal)
@@ -93,7 +93,7 @@ test('a journal without its beginning is copied from the newest snapshot', async
   await journal.prune(base)
   const from = venue.sendings.length
   await deposits(2)
-  const follower = await JournalFollower.open(directory, shard, markets)
+  const follower = await JournalFollower.open(shard, new SqliteJournal(journalPath(directory, shard)), snapshots)
   await deposits(2)
   const replicas = venue.history().replicas.filter((one) => one.shard === US)
   const record = await follower.finish(replicas)
@@ -108,12 +108,14 @@ test('a journal without its beginning is copied from the newest snapshot', async
 test('a journal that neither begins at its first batch nor after a snapshot is refused', async () => {
   await deposits(5)
   await journal.prune(3 as Seq)
-  await expect(JournalFollower.open(directory, shard, markets)).rejects.toThrow('no snapshot leads up to it')
+  await expect(
+    JournalFollower.open(shard, new SqliteJournal(journalPath(directory, shard)), snapshots),
+  ).rejects.toThrow('no snapshot leads up to it')
 })
 
 test('a replica that is ahead of the journal is an error of the evidence', async () => {
   await deposits(1)
-  const follower = await JournalFollower.open(directory, shard, markets)
+  const follower = await JournalFollower.open(shard, new SqliteJournal(journalPath(directory, shard)), snapshots)
   const [replica] = venue.history().replicas
   const ahead = { ...replica, seq: 1_000 as Seq } as NonNullable<typeof replica>
   await expect(follower.finish([ahead])).rejects.toThrow('its journal ends at')

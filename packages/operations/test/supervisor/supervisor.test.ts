@@ -74,6 +74,7 @@ function manage(source: string): { managed: ManagedProcess; events: ProcessEvent
     name: 'child',
     entry,
     environment: process.env,
+    host: '127.0.0.1',
     httpPort: null,
     linkPort: null,
     readyPath: null,

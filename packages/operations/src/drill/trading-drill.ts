@@ -1,9 +1,9 @@
-// The drills that take a shard's leader away while clients trade: `region-loss` kills its process, `region-stall` freezes it until
-// it is no longer the leader and lets it go on, `hand-over` moves the shard as an operator would. Then every promise is checked.
+// A drill: clients trade, something is broken on purpose, and then every promise is checked. What is broken, and what it may cost, is
+// the fault's (`leader-faults.ts` has those of the embedded platform).
 
 import { performance } from 'node:perf_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { AccountId, Markets, ShardIndex } from '@wintrades/domain'
+import type { AccountId, Markets, Shard } from '@wintrades/domain'
 import { checkHistory } from './checker.ts'
 import { type Customer, openCustomers } from './customers.ts'
 import { collectReplicas, JournalFollower } from './evidence.ts'
@@ -12,37 +12,48 @@ import { LoadClient } from './load.ts'
 import { Population, seededRandom } from './population.ts'
 import { checkFigures, type DrillResult, type Figure } from './report.ts'
 import type { Target } from './target.ts'
-import { findLeader, healthOrNull, newTimeline, type Timeline, until, watchLeaders } from './watch.ts'
+import { healthOrNull, newTimeline, type Timeline, until, watchLeaders } from './watch.ts'
 
-export type Fault = 'kill' | 'stall' | 'hand-over'
+/** What a fault has to work with. */
+export type FaultGround = {
+  readonly target: Target
+  readonly markets: Markets
+  /** Chosen by the seed. */
+  readonly shard: Shard
+  readonly timeline: Timeline
+  readonly signal: AbortSignal
+}
+
+export type DrillFault = {
+  /** Starts the names of its figures. */
+  readonly name: string
+  /** The longest time without acknowledgements of a shard that it concerns, seconds. */
+  readonly silence_seconds_max: number
+  /** Breaks it, and puts right what does not come back by itself; answers which shards it concerns. */
+  make(ground: FaultGround): Promise<readonly Shard[]>
+}
 
 export type DrillOptions = {
   readonly target: Target
   readonly markets: Markets
-  readonly fault: Fault
-  /** How long clients trade. */
+  readonly fault: DrillFault
+  /** How long clients trade, beside the time that the fault takes. */
   readonly seconds: number
   readonly seed: number
   /** Commands a second, over all clients. */
   readonly rate: number
   readonly clients: number
-  /** Moves a shard to another region, for `hand-over`. */
-  readonly handOver: (shard: string, from: string, to: string) => Promise<void>
   /** Hears each line of the timeline as it happens. */
   readonly say: (line: string) => void
   readonly signal: AbortSignal
 }
 
-/** What each fault may cost: the longest time without acknowledgements of the shard whose leader was taken, seconds. */
-const SILENCE_SECONDS_MAX: Readonly<Record<Fault, number>> = { kill: 2, stall: 5, 'hand-over': 0.3 }
-const NAMES: Readonly<Record<Fault, string>> = { kill: 'region_loss', stall: 'region_stall', 'hand-over': 'hand_over' }
-const STALL_MS = 6_000
 const SETTLE_TIMEOUT_MS = 30_000
 const RECOVERY_TIMEOUT_MS = 30_000
 
 /** Runs one drill against a platform that is up. Throws when the drill itself cannot be carried out. */
-export async function runLeaderDrill(options: DrillOptions): Promise<DrillResult> {
-  const drill = new LeaderDrill(options)
+export async function runTradingDrill(options: DrillOptions): Promise<DrillResult> {
+  const drill = new TradingDrill(options)
   try {
     return await drill.run()
   } finally {
@@ -50,7 +61,7 @@ export async function runLeaderDrill(options: DrillOptions): Promise<DrillResult
   }
 }
 
-class LeaderDrill {
+class TradingDrill {
   readonly #options: DrillOptions
   readonly #timeline: Timeline
   readonly #sendings: Sending[] = []
@@ -77,7 +88,9 @@ class LeaderDrill {
     const { target, markets, seconds, signal } = this.#options
     const before = await this.#waitUntilWhole()
     this.#followers = await Promise.all(
-      markets.shards.map((shard) => JournalFollower.open(target.dataDirectory, shard, markets)),
+      markets.shards.map((shard) =>
+        JournalFollower.open(shard, target.evidence.journal(shard), target.evidence.snapshots(markets)),
+      ),
     )
     this.#customers = await openCustomers(this.#options)
     this.#timeline.note(`${this.#customers.length} clients trade in ${before} regions`)
@@ -91,7 +104,8 @@ class LeaderDrill {
     await pause(seconds * 400, undefined, { signal })
     const shard = markets.shards[this.#options.seed % markets.shards.length]
     if (shard === undefined) throw new RangeError('the venue has no shards')
-    const faultAt_ms = await this.#makeFault(shard.index, shard.name)
+    const faultAt_ms = this.#now_ms()
+    const concerned = await this.#options.fault.make({ target, markets, shard, timeline: this.#timeline, signal })
     await pause(seconds * 600, undefined, { signal })
     load.abort()
     const patience = setTimeout(() => giveUp.abort(), SETTLE_TIMEOUT_MS)
@@ -114,7 +128,7 @@ class LeaderDrill {
       venuePaysIn: true,
       faultAt_ms,
     }
-    return this.#judge(history, shard.index, after === before)
+    return this.#judge(history, concerned, after === before)
   }
 
   #now_ms(): number {
@@ -153,36 +167,11 @@ class LeaderDrill {
     return whole
   }
 
-  async #makeFault(shard: ShardIndex, name: string): Promise<number> {
-    const { target, fault } = this.#options
-    const leader = await findLeader(target, shard)
-    if (leader === null) throw new Error(`nobody leads ${name}`)
-    const { process: victim, health } = leader
-    const at_ms = this.#now_ms()
-    if (fault === 'kill') {
-      process.kill(victim.pid, 'SIGKILL')
-      this.#timeline.note(`kill -9 ${victim.pid}: ${victim.region}, leader of ${name} in epoch ${health.epoch}`)
-    } else if (fault === 'stall') {
-      process.kill(victim.pid, 'SIGSTOP')
-      this.#timeline.note(`stopped ${victim.pid}: ${victim.region}, leader of ${name} in epoch ${health.epoch}`)
-      await pause(STALL_MS)
-      process.kill(victim.pid, 'SIGCONT')
-      this.#timeline.note(`${victim.region} goes on, not knowing that it was replaced`)
-    } else {
-      const to = target.regions().find((one) => one.region !== victim.region)
-      if (to === undefined) throw new Error('there is no other region')
-      this.#timeline.note(`hand-over of ${name} from ${victim.region} to ${to.region} asked for`)
-      await this.#options.handOver(name, victim.region, to.region)
-      this.#timeline.note(`hand-over of ${name} confirmed`)
-    }
-    return at_ms
-  }
-
-  #judge(history: History, shard: ShardIndex, whole: boolean): DrillResult {
-    const { fault } = this.#options
+  #judge(history: History, concerned: readonly Shard[], whole: boolean): DrillResult {
+    const { name: prefix, silence_seconds_max: limit } = this.#options.fault
     const verdict = checkHistory(history)
-    const silence_seconds = (verdict.silence_ms.byShard.get(shard) ?? 0) / 1_000
-    const limit = SILENCE_SECONDS_MAX[fault]
+    const silences_ms = concerned.map(({ index }) => verdict.silence_ms.byShard.get(index) ?? 0)
+    const silence_seconds = Math.max(0, ...silences_ms) / 1_000
     const unsettled = unsettledCount(history.sendings)
     const conditions = [
       {
@@ -193,7 +182,6 @@ class LeaderDrill {
       { text: 'every unknown was settled by asking again', passed: unsettled === 0 },
       { text: 'clients were acknowledged', passed: verdict.counts.acknowledged > 0 },
     ]
-    const prefix = NAMES[fault]
     const figure = (name: string, value: number, unit: string, reference: number | null): Figure => ({
       name: `${prefix}.${name}`,
       value,
