@@ -24,6 +24,9 @@ export class FillBuffer {
 export class OrderBook {
   readonly bids: BookSide
   readonly asks: BookSide
+  /** Bids, asks; and the other way round: whom an order of a side meets. Looked up, for a branch on the side is guessed wrong half the time. */
+  private readonly sides: readonly BookSide[]
+  private readonly makers: readonly BookSide[]
   /** The maker of the taker's own account at which the last `match` stopped; 0: it did not. */
   ownOrder = 0
   readonly fills: FillBuffer
@@ -36,32 +39,31 @@ export class OrderBook {
     this.fills = fills
     this.bids = new BookSide(orders, levels, 0, instrument)
     this.asks = new BookSide(orders, levels, 1, instrument)
+    this.sides = [this.bids, this.asks]
+    this.makers = [this.asks, this.bids]
   }
 
   /** The side (0: bids, 1: asks). */
   sideAt(side: number): BookSide {
-    return side === 0 ? this.bids : this.asks
+    return this.sides[side]
   }
 
   /** Rests an order at the end of the queue of its price. */
   add(order: number, side: number, price: number): void {
-    if (side === 0) this.bids.add(order, price)
-    else this.asks.add(order, price)
+    this.sides[side].add(order, price)
   }
 
   remove(order: number): void {
-    if (sideOf(this.orders.hot[(order << HOT_SHIFT) + BITS]) === 0) this.bids.remove(order)
-    else this.asks.remove(order)
+    this.sides[sideOf(this.orders.hot[(order << HOT_SHIFT) | BITS])].remove(order)
   }
 
   reduce(order: number, by: number): void {
-    if (sideOf(this.orders.hot[(order << HOT_SHIFT) + BITS]) === 0) this.bids.reduce(order, by)
-    else this.asks.reduce(order, by)
+    this.sides[sideOf(this.orders.hot[(order << HOT_SHIFT) | BITS])].reduce(order, by)
   }
 
   /** Whether an order of `side` at `price` would trade on entry. */
   wouldMatch(side: number, price: number): boolean {
-    const makers = side === 0 ? this.asks : this.bids
+    const makers = this.makers[side]
     return makers.bestKey >= (price ^ makers.mirror)
   }
 
@@ -70,7 +72,7 @@ export class OrderBook {
    * returns what is left. Stops at the first order of `owner` (0: does not look) and leaves it in `ownOrder`.
    */
   match(side: number, price: number, quantity: number, owner: number): number {
-    const makers = side === 0 ? this.asks : this.bids
+    const makers = this.makers[side]
     const limitKey = price === 0 ? 0 : price ^ makers.mirror
     this.ownOrder = 0
     let left = quantity
@@ -90,29 +92,29 @@ export class OrderBook {
     const hot = this.orders.hot
     const fills = this.fills
     let left = quantity
-    let order = data[l + HEAD]
+    let order = data[l | HEAD]
     let filled = 0
     while (order !== 0) {
       const h = order << HOT_SHIFT
-      if (hot[h + OWNER] === owner) {
+      if (hot[h | OWNER] === owner) {
         this.ownOrder = order
         break
       }
-      const leaves = hot[h + LEAVES]
+      const leaves = hot[h | LEAVES]
       const traded = Math.min(leaves, left)
       const f = fills.count << FILL_SHIFT
       if (f === fills.data.length) fills.grow()
       const out = fills.data
-      out[f + FILL_MAKER] = order
-      out[f + FILL_QUANTITY] = traded
-      out[f + FILL_PRICE] = price
-      out[f + FILL_MAKER_LEAVES] = leaves - traded
+      out[f | FILL_MAKER] = order
+      out[f | FILL_QUANTITY] = traded
+      out[f | FILL_PRICE] = price
+      out[f | FILL_MAKER_LEAVES] = leaves - traded
       fills.count++
-      hot[h + LEAVES] = leaves - traded
+      hot[h | LEAVES] = leaves - traded
       left -= traded
-      if ((hot[h + BITS] & ICEBERG) !== 0) {
-        const hidden = this.orders.warm[(order << WARM_SHIFT) + HIDDEN]
-        out[f + FILL_MAKER_LEAVES] = leaves - traded + hidden
+      if ((hot[h | BITS] & ICEBERG) !== 0) {
+        const hidden = this.orders.warm[(order << WARM_SHIFT) | HIDDEN]
+        out[f | FILL_MAKER_LEAVES] = leaves - traded + hidden
         if (leaves === traded && hidden !== 0) {
           order = this.replenish(makers, order)
           if (left === 0) break
@@ -120,22 +122,22 @@ export class OrderBook {
         }
       }
       if (leaves > traded) break
-      order = hot[h + NEXT]
+      order = hot[h | NEXT]
       filled++
       if (left === 0) break
     }
     if (left === quantity) return left
     // `order` now heads the queue. What was traded here is what the level displays less.
-    data[l + HEAD] = order
+    data[l | HEAD] = order
     levels.quantity[level] -= quantity - left
     levels.touch(level)
-    data[l + COUNT] -= filled
+    data[l | COUNT] -= filled
     if (order === 0) {
-      data[l + TAIL] = 0
+      data[l | TAIL] = 0
       makers.vacate(level)
       return left
     }
-    hot[(order << HOT_SHIFT) + PREVIOUS] = 0
+    hot[(order << HOT_SHIFT) | PREVIOUS] = 0
     return left
   }
 
@@ -147,20 +149,20 @@ export class OrderBook {
     const { hot, warm } = this.orders
     const h = order << HOT_SHIFT
     const w = order << WARM_SHIFT
-    const shown = Math.min(warm[w + DISPLAY], warm[w + HIDDEN])
-    warm[w + HIDDEN] -= shown
-    hot[h + LEAVES] = shown
+    const shown = Math.min(warm[w | DISPLAY], warm[w | HIDDEN])
+    warm[w | HIDDEN] -= shown
+    hot[h | LEAVES] = shown
     const level = makers.bestLevel
     const data = this.levels.level
     const l = level << LEVEL_SHIFT
     this.levels.quantity[level] += shown
-    const next = hot[h + NEXT]
+    const next = hot[h | NEXT]
     if (next === 0) return order
-    const tail = data[l + TAIL]
-    hot[(tail << HOT_SHIFT) + NEXT] = order
-    hot[h + PREVIOUS] = tail
-    hot[h + NEXT] = 0
-    data[l + TAIL] = order
+    const tail = data[l | TAIL]
+    hot[(tail << HOT_SHIFT) | NEXT] = order
+    hot[h | PREVIOUS] = tail
+    hot[h | NEXT] = 0
+    data[l | TAIL] = order
     return next
   }
 }

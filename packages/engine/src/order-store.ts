@@ -61,6 +61,9 @@ export const selfTradeOf = (bits: number): SelfTradePrevention =>
   ((bits >> SELF_TRADE_SHIFT) & 7) as SelfTradePrevention
 export const flagsOf = (bits: number): number => (bits >> FLAGS_SHIFT) & FLAGS_MASK
 
+/** Buckets of the index for each slot: order ids are nearly dense, so that with four most chains have one order. */
+const BUCKETS_PER_SLOT = 4
+const INT_MAX = 0x7fffffff
 const TWO_32 = 4_294_967_296
 /** Command numbers are 48 bits: nine years at a million a second. */
 const NUMBER_MAX = 2 ** 48 - 1
@@ -69,7 +72,9 @@ const NUMBER_MAX = 2 ** 48 - 1
 export const kindOf = (bits: number): number => bits & KIND_MASK
 
 function highOf(number: number): number {
-  return number < TWO_32 ? 0 : Math.floor(number / TWO_32)
+  if (number <= INT_MAX) return 0
+  assert(number <= NUMBER_MAX, 'command numbers are left')
+  return Math.floor(number / TWO_32)
 }
 
 export class OrderStore {
@@ -96,8 +101,8 @@ export class OrderStore {
     this.rare = new Int32Array(capacity << RARE_SHIFT)
     this.wide = new Float64Array(capacity << WIDE_SHIFT)
     this.text = new Int32Array(capacity * TEXT_WORDS)
-    this.heads = new Int32Array(capacity)
-    this.mask = capacity - 1
+    this.heads = new Int32Array(capacity * BUCKETS_PER_SLOT)
+    this.mask = this.heads.length - 1
   }
 
   get full(): boolean {
@@ -107,20 +112,19 @@ export class OrderStore {
   /** A slot for the order of command `number`, indexed by it. Its other fields hold whatever was there before. */
   allocate(number: number): number {
     let slot = this.free
-    if (slot !== 0) this.free = this.hot[(slot << HOT_SHIFT) + NEXT]
+    if (slot !== 0) this.free = this.hot[(slot << HOT_SHIFT) | NEXT]
     else {
       if (this.used === this.capacity) this.grow()
       slot = this.used++
     }
     this.count++
-    assert(number <= NUMBER_MAX, 'command numbers are left')
     const low = number | 0
     const h = slot << HOT_SHIFT
     const bucket = low & this.mask
-    this.hot[h + ID_LOW] = low
-    this.hot[h + ID_NEXT] = this.heads[bucket]
+    this.hot[h | ID_LOW] = low
+    this.hot[h | ID_NEXT] = this.heads[bucket]
     this.heads[bucket] = slot
-    this.hot[h + BITS] = highOf(number) << HIGH_SHIFT
+    this.hot[h | BITS] = highOf(number) << HIGH_SHIFT
     return slot
   }
 
@@ -132,8 +136,8 @@ export class OrderStore {
     let slot = this.heads[low & this.mask]
     while (slot !== 0) {
       const h = slot << HOT_SHIFT
-      if (hot[h + ID_LOW] === low && hot[h + BITS] >>> HIGH_SHIFT === high) return slot
-      slot = hot[h + ID_NEXT]
+      if (hot[h | ID_LOW] === low && hot[h | BITS] >>> HIGH_SHIFT === high) return slot
+      slot = hot[h | ID_NEXT]
     }
     return 0
   }
@@ -141,37 +145,40 @@ export class OrderStore {
   /** Command number of an order. */
   numberOf(slot: number): number {
     const h = slot << HOT_SHIFT
-    return (this.hot[h + ID_LOW] >>> 0) + (this.hot[h + BITS] >>> HIGH_SHIFT) * TWO_32
+    const low = this.hot[h | ID_LOW]
+    const high = this.hot[h | BITS] >>> HIGH_SHIFT
+    if (high === 0 && low >= 0) return low
+    return (low >>> 0) + high * TWO_32
   }
 
   /** Says what kind of order it is: see `packBits`. */
   setKind(slot: number, bits: number): void {
-    const b = (slot << HOT_SHIFT) + BITS
+    const b = (slot << HOT_SHIFT) | BITS
     this.hot[b] = (this.hot[b] & ~KIND_MASK) | bits
   }
 
   release(slot: number): void {
     const hot = this.hot
     const h = slot << HOT_SHIFT
-    const bucket = hot[h + ID_LOW] & this.mask
+    const bucket = hot[h | ID_LOW] & this.mask
     let at = this.heads[bucket]
-    if (at === slot) this.heads[bucket] = hot[h + ID_NEXT]
+    if (at === slot) this.heads[bucket] = hot[h | ID_NEXT]
     else {
-      while (hot[(at << HOT_SHIFT) + ID_NEXT] !== slot) {
-        at = hot[(at << HOT_SHIFT) + ID_NEXT]
+      while (hot[(at << HOT_SHIFT) | ID_NEXT] !== slot) {
+        at = hot[(at << HOT_SHIFT) | ID_NEXT]
         if (at === 0) throw new InvariantViolation('a released order is in the id index')
       }
-      hot[(at << HOT_SHIFT) + ID_NEXT] = hot[h + ID_NEXT]
+      hot[(at << HOT_SHIFT) | ID_NEXT] = hot[h | ID_NEXT]
     }
-    hot[h + NEXT] = this.free
-    hot[h + OWNER] = 0
+    hot[h | NEXT] = this.free
+    hot[h | OWNER] = 0
     this.free = slot
     this.count--
   }
 
   /** What will still be filled: displayed and hidden. */
   leavesOf(slot: number): number {
-    return this.hot[(slot << HOT_SHIFT) + LEAVES] + this.warm[(slot << WARM_SHIFT) + HIDDEN]
+    return this.hot[(slot << HOT_SHIFT) | LEAVES] + this.warm[(slot << WARM_SHIFT) + HIDDEN]
   }
 
   cumQtyOf(slot: number): number {
@@ -216,15 +223,15 @@ export class OrderStore {
 
   private rebuildIndex(): void {
     const old = this.heads
-    this.heads = new Int32Array(this.capacity)
-    this.mask = this.capacity - 1
+    this.heads = new Int32Array(this.capacity * BUCKETS_PER_SLOT)
+    this.mask = this.heads.length - 1
     for (let bucket = 0; bucket < old.length; bucket++) {
       let slot = old[bucket]
       while (slot !== 0) {
         const h = slot << HOT_SHIFT
-        const next = this.hot[h + ID_NEXT]
-        const to = this.hot[h + ID_LOW] & this.mask
-        this.hot[h + ID_NEXT] = this.heads[to]
+        const next = this.hot[h | ID_NEXT]
+        const to = this.hot[h | ID_LOW] & this.mask
+        this.hot[h | ID_NEXT] = this.heads[to]
         this.heads[to] = slot
         slot = next
       }

@@ -10,7 +10,16 @@ import { grownFloats, grownInts, type OrderStore } from './order-store.ts'
 const { LEVEL_SHIFT, HEAD, TAIL, COUNT } = LEVEL_LAYOUT
 const { HOT_SHIFT, LEAVES, NEXT, PREVIOUS, LEVEL } = ORDER_LAYOUT
 
+/** The command that last touched the level (`LevelStore.stamp`). */
 const MARK = 3
+const STAMP_MAX = 0x3fffffff
+
+/** A leaf: 4 integers. */
+const LEAF_SHIFT = 2
+const KEY = 0
+const WORD = 1
+const PARENT = 2
+const SIDE = 3
 
 const LEAF_BITS = 4
 const LEAF_MASK = (1 << LEAF_BITS) - 1
@@ -18,8 +27,8 @@ const NODE_BITS = 5
 const NODE_MASK = (1 << NODE_BITS) - 1
 /** Key bits above the leaf: 27, in nodes of five bits; the root takes the two that are left. */
 const ROOT_SHIFT = 25
-/** Bottom nodes (512 prices) that a side finds without walking down from its root. */
-const CACHE_MASK = 15
+/** Leaves that a side finds without walking down from its root: as many neighbours (1,024 prices), or others that do not clash. */
+const RECENT_LEAVES = 64
 /** Empty leaves are left in place, for they are often needed again, until this many wait. */
 const EMPTY_LEAVES_MAX = 64
 
@@ -30,10 +39,7 @@ export class LevelStore {
   level: Int32Array
   /** Displayed quantity of each level. */
   quantity: Float64Array
-  leafKey: Int32Array
-  leafWord: Int32Array
-  leafParent: Int32Array
-  leafSide: Int32Array
+  leaf: Int32Array
   nodeWord: Int32Array
   nodeChild: Int32Array
   nodeParent: Int32Array
@@ -41,6 +47,8 @@ export class LevelStore {
   /** Levels that the command under way has touched, each once, in the order of their first touch. */
   touched = new Int32Array(64)
   touchedCount = 0
+  /** Number of the command under way: what it marks is touched. It starts again before it runs out. */
+  stamp = 1
   readonly sides: BookSide[] = []
   private leafUsed = 1
   private leafFree = 0
@@ -53,10 +61,8 @@ export class LevelStore {
   constructor(leaves = 64, nodes = 64) {
     this.level = new Int32Array((leaves << LEAF_BITS) << LEVEL_SHIFT)
     this.quantity = new Float64Array(leaves << LEAF_BITS)
-    this.leafKey = new Int32Array(leaves)
-    this.leafWord = new Int32Array(leaves)
-    this.leafParent = new Int32Array(leaves)
-    this.leafSide = new Int32Array(leaves)
+    this.leaf = new Int32Array(leaves << LEAF_SHIFT)
+    this.leaf[KEY] = -1
     this.leafQueued = new Uint8Array(leaves)
     this.nodeWord = new Int32Array(nodes)
     this.nodeChild = new Int32Array(nodes << NODE_BITS)
@@ -65,41 +71,46 @@ export class LevelStore {
   }
 
   keyOf(level: number): number {
-    return (this.leafKey[level >> LEAF_BITS] << LEAF_BITS) | (level & LEAF_MASK)
+    return (this.leaf[((level >> LEAF_BITS) << LEAF_SHIFT) | KEY] << LEAF_BITS) | (level & LEAF_MASK)
   }
 
   sideOf(level: number): BookSide {
-    return this.sides[this.leafSide[level >> LEAF_BITS]]
+    return this.sides[this.leaf[((level >> LEAF_BITS) << LEAF_SHIFT) | SIDE]]
   }
 
   touch(level: number): void {
-    const l = (level << LEVEL_SHIFT) + MARK
-    if (this.level[l] !== 0) return
-    this.level[l] = 1
+    const mark = (level << LEVEL_SHIFT) | MARK
+    if (this.level[mark] === this.stamp) return
+    this.level[mark] = this.stamp
     if (this.touchedCount === this.touched.length) this.touched = grownInts(this.touched, this.touchedCount * 2)
     this.touched[this.touchedCount++] = level
   }
 
   /** Ends a command: forgets what was touched and takes back leaves that stayed empty. */
   endCommand(): void {
-    const touched = this.touched
-    const level = this.level
-    for (let i = 0; i < this.touchedCount; i++) level[(touched[i] << LEVEL_SHIFT) + MARK] = 0
     this.touchedCount = 0
+    this.stamp++
+    if (this.stamp > STAMP_MAX) this.restamp()
     if (this.emptyCount >= EMPTY_LEAVES_MAX) this.reclaim()
+  }
+
+  private restamp(): void {
+    this.stamp = 1
+    for (let mark = MARK; mark < this.level.length; mark += 1 << LEVEL_SHIFT) this.level[mark] = 0
   }
 
   newLeaf(key: number, parent: number, side: number): number {
     let leaf = this.leafFree
-    if (leaf !== 0) this.leafFree = this.leafParent[leaf]
+    if (leaf !== 0) this.leafFree = this.leaf[(leaf << LEAF_SHIFT) | PARENT]
     else {
-      if (this.leafUsed === this.leafKey.length) this.growLeaves()
+      if (this.leafUsed << LEAF_SHIFT === this.leaf.length) this.growLeaves()
       leaf = this.leafUsed++
     }
-    this.leafKey[leaf] = key
-    this.leafWord[leaf] = 0
-    this.leafParent[leaf] = parent
-    this.leafSide[leaf] = side
+    const f = leaf << LEAF_SHIFT
+    this.leaf[f | KEY] = key
+    this.leaf[f | WORD] = 0
+    this.leaf[f | PARENT] = parent
+    this.leaf[f | SIDE] = side
     return leaf
   }
 
@@ -127,21 +138,22 @@ export class LevelStore {
     for (let i = 0; i < this.emptyCount; i++) {
       const leaf = this.emptyLeaves[i]
       this.leafQueued[leaf] = 0
-      if (this.leafWord[leaf] === 0) this.freeLeaf(leaf)
+      if (this.leaf[(leaf << LEAF_SHIFT) | WORD] === 0) this.freeLeaf(leaf)
     }
     this.emptyCount = 0
   }
 
   private freeLeaf(leaf: number): void {
-    const side = this.sides[this.leafSide[leaf]]
-    const key = this.leafKey[leaf]
-    let node = this.leafParent[leaf]
+    const f = leaf << LEAF_SHIFT
+    const side = this.sides[this.leaf[f | SIDE]]
+    const key = this.leaf[f | KEY]
+    let node = this.leaf[f | PARENT]
+    side.forget(leaf, key)
     this.nodeChild[(node << NODE_BITS) | (key & NODE_MASK)] = 0
-    this.leafParent[leaf] = this.leafFree
+    this.leaf[f | PARENT] = this.leafFree
     this.leafFree = leaf
     for (let shift = NODE_BITS; --this.nodeSize[node] === 0; shift += NODE_BITS) {
       const parent = this.nodeParent[node]
-      if (shift === NODE_BITS) side.forget(key >> NODE_BITS)
       this.nodeParent[node] = this.nodeFree
       this.nodeFree = node
       if (parent === 0) {
@@ -154,13 +166,10 @@ export class LevelStore {
   }
 
   private growLeaves(): void {
-    const leaves = this.leafKey.length * 2
+    const leaves = (this.leaf.length >> LEAF_SHIFT) * 2
     this.level = grownInts(this.level, (leaves << LEAF_BITS) << LEVEL_SHIFT)
     this.quantity = grownFloats(this.quantity, leaves << LEAF_BITS)
-    this.leafKey = grownInts(this.leafKey, leaves)
-    this.leafWord = grownInts(this.leafWord, leaves)
-    this.leafParent = grownInts(this.leafParent, leaves)
-    this.leafSide = grownInts(this.leafSide, leaves)
+    this.leaf = grownInts(this.leaf, leaves << LEAF_SHIFT)
     const queued = new Uint8Array(leaves)
     queued.set(this.leafQueued)
     this.leafQueued = queued
@@ -188,8 +197,8 @@ export class BookSide {
   root = 0
   private readonly orders: OrderStore
   private readonly levels: LevelStore
-  private readonly cacheKeys = new Int32Array(CACHE_MASK + 1).fill(-1)
-  private readonly cacheNodes = new Int32Array(CACHE_MASK + 1)
+  /** Leaves lately walked to, each where the low bits of its key say; 0: none. */
+  private readonly recent = new Int32Array(RECENT_LEAVES)
 
   constructor(orders: OrderStore, levels: LevelStore, side: 0 | 1, instrument: number) {
     this.orders = orders
@@ -214,18 +223,19 @@ export class BookSide {
     const h = order << HOT_SHIFT
     const l = level << LEVEL_SHIFT
     const data = levels.level
-    const tail = data[l + TAIL]
-    hot[h + NEXT] = 0
-    hot[h + PREVIOUS] = tail
-    hot[h + LEVEL] = level
-    data[l + TAIL] = order
-    if (tail === 0) {
-      data[l + HEAD] = order
-      this.occupy(level, key)
-    } else hot[(tail << HOT_SHIFT) + NEXT] = order
-    data[l + COUNT]++
-    levels.quantity[level] += hot[h + LEAVES]
+    const tail = data[l | TAIL]
+    hot[h | NEXT] = 0
+    hot[h | PREVIOUS] = tail
+    hot[h | LEVEL] = level
+    data[l | TAIL] = order
+    data[l | COUNT]++
+    levels.quantity[level] += hot[h | LEAVES]
     levels.touch(level)
+    if (tail !== 0) hot[(tail << HOT_SHIFT) | NEXT] = order
+    else {
+      data[l | HEAD] = order
+      this.occupy(level, key)
+    }
   }
 
   /** Takes an order out of its queue. */
@@ -233,25 +243,27 @@ export class BookSide {
     const levels = this.levels
     const hot = this.orders.hot
     const h = order << HOT_SHIFT
-    const level = hot[h + LEVEL]
+    const level = hot[h | LEVEL]
     const l = level << LEVEL_SHIFT
     const data = levels.level
-    const next = hot[h + NEXT]
-    const previous = hot[h + PREVIOUS]
-    if (next === 0) data[l + TAIL] = previous
-    else hot[(next << HOT_SHIFT) + PREVIOUS] = previous
-    if (previous === 0) data[l + HEAD] = next
-    else hot[(previous << HOT_SHIFT) + NEXT] = next
-    levels.quantity[level] -= hot[h + LEAVES]
+    const next = hot[h | NEXT]
+    const previous = hot[h | PREVIOUS]
+    levels.quantity[level] -= hot[h | LEAVES]
     levels.touch(level)
-    if (--data[l + COUNT] === 0) this.vacate(level)
+    if (next === 0) data[l | TAIL] = previous
+    else hot[(next << HOT_SHIFT) | PREVIOUS] = previous
+    if (previous === 0) data[l | HEAD] = next
+    else hot[(previous << HOT_SHIFT) | NEXT] = next
+    const count = data[l | COUNT] - 1
+    data[l | COUNT] = count
+    if (count === 0) this.vacate(level)
   }
 
   /** Lowers (or, negative, raises) what an order displays, in place: its priority stays. */
   reduce(order: number, by: number): void {
     const h = order << HOT_SHIFT
-    const level = this.orders.hot[h + LEVEL]
-    this.orders.hot[h + LEAVES] -= by
+    const level = this.orders.hot[h | LEVEL]
+    this.orders.hot[h | LEAVES] -= by
     this.levels.quantity[level] -= by
     this.levels.touch(level)
   }
@@ -260,10 +272,11 @@ export class BookSide {
   levelAfter(level: number): number {
     const levels = this.levels
     const leaf = level >> LEAF_BITS
-    const worse = levels.leafWord[leaf] & ((1 << (level & LEAF_MASK)) - 1)
+    const f = leaf << LEAF_SHIFT
+    const worse = levels.leaf[f | WORD] & ((1 << (level & LEAF_MASK)) - 1)
     if (worse !== 0) return (leaf << LEAF_BITS) | (31 - Math.clz32(worse))
-    const key = levels.leafKey[leaf]
-    let node = levels.leafParent[leaf]
+    const key = levels.leaf[f | KEY]
+    let node = levels.leaf[f | PARENT]
     for (let shift = 0; node !== 0; shift += NODE_BITS) {
       const word = levels.nodeWord[node] & ((1 << ((key >> shift) & NODE_MASK)) - 1)
       if (word !== 0) return this.descend(levels.nodeChild[(node << NODE_BITS) | (31 - Math.clz32(word))], shift)
@@ -272,33 +285,34 @@ export class BookSide {
     return 0
   }
 
-  /** @internal A bottom node was taken back. */
-  forget(nodeKey: number): void {
-    const at = nodeKey & CACHE_MASK
-    if (this.cacheKeys[at] === nodeKey) this.cacheKeys[at] = -1
+  /** @internal A leaf is taken back. */
+  forget(leaf: number, leafKey: number): void {
+    const at = leafKey & (RECENT_LEAVES - 1)
+    if (this.recent[at] === leaf) this.recent[at] = 0
   }
 
   /** @internal A level has lost its last order. */
   vacate(level: number): void {
-    const levels = this.levels
-    const leaf = level >> LEAF_BITS
-    const word = levels.leafWord[leaf] & ~(1 << (level & LEAF_MASK))
-    levels.leafWord[leaf] = word
-    if (word === 0) this.vacateLeaf(leaf)
+    const { leaf } = this.levels
+    const w = ((level >> LEAF_BITS) << LEAF_SHIFT) | WORD
+    const word = leaf[w] & ~(1 << (level & LEAF_MASK))
+    leaf[w] = word
+    if (word === 0) this.vacateLeaf(level >> LEAF_BITS)
     if (level !== this.bestLevel) return
     if (word !== 0) {
-      this.bestLevel = (leaf << LEAF_BITS) | (31 - Math.clz32(word))
-      this.bestKey = (this.bestKey & ~LEAF_MASK) | (31 - Math.clz32(word))
+      const place = 31 - Math.clz32(word)
+      this.bestLevel = (level & ~LEAF_MASK) | place
+      this.bestKey = (this.bestKey & ~LEAF_MASK) | place
       return
     }
-    this.bestLevel = this.highestBelow(leaf)
-    this.bestKey = this.bestLevel === 0 ? -1 : levels.keyOf(this.bestLevel)
+    this.bestLevel = this.highestBelow(level >> LEAF_BITS)
+    this.bestKey = this.bestLevel === 0 ? -1 : this.levels.keyOf(this.bestLevel)
   }
 
   private vacateLeaf(leaf: number): void {
     const levels = this.levels
-    const key = levels.leafKey[leaf]
-    let node = levels.leafParent[leaf]
+    const key = levels.leaf[(leaf << LEAF_SHIFT) | KEY]
+    let node = levels.leaf[(leaf << LEAF_SHIFT) | PARENT]
     for (let shift = 0; node !== 0; shift += NODE_BITS) {
       const word = levels.nodeWord[node] & ~(1 << ((key >> shift) & NODE_MASK))
       levels.nodeWord[node] = word
@@ -311,7 +325,7 @@ export class BookSide {
   /** The best level of the side, when the best leaf has become empty: climbs to the first node that has another. */
   private highestBelow(leaf: number): number {
     const levels = this.levels
-    let node = levels.leafParent[leaf]
+    let node = levels.leaf[(leaf << LEAF_SHIFT) | PARENT]
     let shift = 0
     while (node !== 0 && levels.nodeWord[node] === 0) {
       node = levels.nodeParent[node]
@@ -327,15 +341,15 @@ export class BookSide {
     for (let shift = childOfShift; shift > 0; shift -= NODE_BITS) {
       at = levels.nodeChild[(at << NODE_BITS) | (31 - Math.clz32(levels.nodeWord[at]))]
     }
-    return (at << LEAF_BITS) | (31 - Math.clz32(levels.leafWord[at]))
+    return (at << LEAF_BITS) | (31 - Math.clz32(levels.leaf[(at << LEAF_SHIFT) | WORD]))
   }
 
   private occupy(level: number, key: number): void {
-    const levels = this.levels
-    const leaf = level >> LEAF_BITS
-    const word = levels.leafWord[leaf]
-    levels.leafWord[leaf] = word | (1 << (level & LEAF_MASK))
-    if (word === 0) this.occupyLeaf(leaf)
+    const { leaf } = this.levels
+    const w = ((level >> LEAF_BITS) << LEAF_SHIFT) | WORD
+    const word = leaf[w]
+    leaf[w] = word | (1 << (level & LEAF_MASK))
+    if (word === 0) this.occupyLeaf(level >> LEAF_BITS)
     if (key > this.bestKey) {
       this.bestKey = key
       this.bestLevel = level
@@ -344,8 +358,8 @@ export class BookSide {
 
   private occupyLeaf(leaf: number): void {
     const levels = this.levels
-    const key = levels.leafKey[leaf]
-    let node = levels.leafParent[leaf]
+    const key = levels.leaf[(leaf << LEAF_SHIFT) | KEY]
+    let node = levels.leaf[(leaf << LEAF_SHIFT) | PARENT]
     for (let shift = 0; node !== 0; shift += NODE_BITS) {
       const word = levels.nodeWord[node]
       levels.nodeWord[node] = word | (1 << ((key >> shift) & NODE_MASK))
@@ -356,13 +370,10 @@ export class BookSide {
 
   /** The level of a key, made if it is not there. */
   private levelAt(key: number): number {
-    const nodeKey = key >> (LEAF_BITS + NODE_BITS)
-    const at = nodeKey & CACHE_MASK
-    if (this.cacheKeys[at] === nodeKey) {
-      const leaf = this.levels.nodeChild[(this.cacheNodes[at] << NODE_BITS) | ((key >> LEAF_BITS) & NODE_MASK)]
-      if (leaf !== 0) return (leaf << LEAF_BITS) | (key & LEAF_MASK)
-    }
-    return this.makeLevel(key)
+    const leafKey = key >> LEAF_BITS
+    const leaf = this.recent[leafKey & (RECENT_LEAVES - 1)]
+    if (this.levels.leaf[(leaf << LEAF_SHIFT) | KEY] !== leafKey) return this.makeLevel(key)
+    return (leaf << LEAF_BITS) | (key & LEAF_MASK)
   }
 
   private makeLevel(key: number): number {
@@ -380,9 +391,6 @@ export class BookSide {
       }
       node = child
     }
-    const nodeKey = leafKey >> NODE_BITS
-    this.cacheKeys[nodeKey & CACHE_MASK] = nodeKey
-    this.cacheNodes[nodeKey & CACHE_MASK] = node
     const at = (node << NODE_BITS) | (leafKey & NODE_MASK)
     let leaf = levels.nodeChild[at]
     if (leaf === 0) {
@@ -390,6 +398,7 @@ export class BookSide {
       levels.nodeChild[at] = leaf
       levels.nodeSize[node]++
     }
+    this.recent[leafKey & (RECENT_LEAVES - 1)] = leaf
     return (leaf << LEAF_BITS) | (key & LEAF_MASK)
   }
 
@@ -407,18 +416,18 @@ export class BookSide {
       let count = 0
       let quantity = 0
       let previous = 0
-      for (let at = levels.level[(level << LEVEL_SHIFT) + HEAD]; at !== 0; at = orders.hot[(at << HOT_SHIFT) + NEXT]) {
+      for (let at = levels.level[(level << LEVEL_SHIFT) | HEAD]; at !== 0; at = orders.hot[(at << HOT_SHIFT) | NEXT]) {
         const h = at << HOT_SHIFT
-        if (orders.hot[h + LEVEL] !== level) fail('an order knows its level')
-        if (orders.hot[h + PREVIOUS] !== previous) fail('the queue is linked both ways')
-        if (orders.hot[h + LEAVES] <= 0) fail('an order in a queue has something left')
+        if (orders.hot[h | LEVEL] !== level) fail('an order knows its level')
+        if (orders.hot[h | PREVIOUS] !== previous) fail('the queue is linked both ways')
+        if (orders.hot[h | LEAVES] <= 0) fail('an order in a queue has something left')
         previous = at
         count++
-        quantity += orders.hot[h + LEAVES]
+        quantity += orders.hot[h | LEAVES]
       }
       if (count === 0) fail('a level in the tree has orders')
-      if (levels.level[(level << LEVEL_SHIFT) + TAIL] !== previous) fail('the tail is the last order')
-      if (levels.level[(level << LEVEL_SHIFT) + COUNT] !== count) fail('a level counts its orders')
+      if (levels.level[(level << LEVEL_SHIFT) | TAIL] !== previous) fail('the tail is the last order')
+      if (levels.level[(level << LEVEL_SHIFT) | COUNT] !== count) fail('a level counts its orders')
       if (levels.quantity[level] !== quantity) fail('a level sums its orders')
     }
     if (this.bestLevel !== 0 && levels.keyOf(this.bestLevel) !== this.bestKey) fail('the best key is the best level’s')

@@ -46,12 +46,12 @@ export class StandaloneBook {
     const slot = this.orders.find(id)
     if (slot === 0) return -1
     const h = slot << HOT_SHIFT
-    const side = sideOf(this.orders.hot[h + BITS])
-    const quantity = this.orders.hot[h + LEAVES]
+    const side = sideOf(this.orders.hot[h | BITS])
+    const quantity = this.orders.hot[h | LEAVES]
     this.book.remove(slot)
     const left = this.book.match(side, price, quantity, 0)
     if (left > 0) {
-      this.orders.hot[h + LEAVES] = left
+      this.orders.hot[h | LEAVES] = left
       this.book.add(slot, side, price)
     } else this.orders.release(slot)
     return left
@@ -64,9 +64,9 @@ export class StandaloneBook {
 
   private rest(slot: number, side: Side, price: number, quantity: number): void {
     const h = slot << HOT_SHIFT
-    this.orders.hot[h + LEAVES] = quantity
+    this.orders.hot[h | LEAVES] = quantity
     this.orders.setKind(slot, side)
-    this.orders.hot[h + OWNER] = 1
+    this.orders.hot[h | OWNER] = 1
     this.book.add(slot, side, price)
   }
 
