@@ -7,8 +7,10 @@ import type { Markets, ShardIndex } from '@wintrades/domain'
 import { type HistoryReader, type MarketData, MarketDataLoader } from '@wintrades/marketdata'
 import type { Config, Logger, Secrets } from '@wintrades/platform'
 import type { Metrics } from '@wintrades/platform/metrics'
+import type { RedisCluster } from '@wintrades/platform/redis'
 import type { CommittedBatch, Venue } from '@wintrades/venue'
 import { type Auth, openAuth } from './auth/auth.ts'
+import { RedisLimitStore } from './limits/limit-store.ts'
 import { RateLimits } from './limits/rate-limits.ts'
 import { OrderEntry } from './orders/order-entry.ts'
 import { clientAddress, trustedProxies } from './rest/client-address.ts'
@@ -27,6 +29,8 @@ export type GatewayOptions = {
   readonly history: HistoryReader
   readonly metrics: Metrics
   readonly logger: Logger
+  /** What processes share; without it each keeps its own. Closed by whoever opened it. */
+  readonly redis?: RedisCluster
 }
 
 export type Gateway = {
@@ -40,6 +44,8 @@ const LOAD_INTERVAL_MS = 1_000
 const LOAD_AGAIN_MS = 50
 /** Requests in flight get this long when the gateway stops. */
 const DRAIN_TIMEOUT_MS = 5_000
+/** No request waits for these: the deadline lets a master in the farthest region answer. */
+const REDIS_DEADLINE_MS = 500
 
 export function createGateway(options: GatewayOptions): Gateway {
   let running: RunningGateway | null = null
@@ -58,6 +64,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 class RunningGateway {
   readonly #options: GatewayOptions
   readonly #auth: Auth
+  readonly #limits: RateLimits
   readonly #entry: OrderEntry
   readonly #streams: StreamServer
   readonly #rest: RestServer
@@ -66,6 +73,7 @@ class RunningGateway {
   private constructor(
     options: GatewayOptions,
     auth: Auth,
+    limits: RateLimits,
     entry: OrderEntry,
     streams: StreamServer,
     rest: RestServer,
@@ -73,6 +81,7 @@ class RunningGateway {
   ) {
     this.#options = options
     this.#auth = auth
+    this.#limits = limits
     this.#entry = entry
     this.#streams = streams
     this.#rest = rest
@@ -81,8 +90,15 @@ class RunningGateway {
 
   static async start(options: GatewayOptions): Promise<RunningGateway> {
     const { config, secrets, markets, venue, history, logger, metrics } = options
-    const auth = await openAuth({ dataDirectory: config.dataDirectory, secrets })
-    const limits = new RateLimits(config)
+    const redis = (name: string) => options.redis?.use({ name, deadline_ms: REDIS_DEADLINE_MS })
+    const copies = redis('sessions')
+    const counters = redis('limits')
+    const auth = await openAuth({
+      dataDirectory: config.dataDirectory,
+      secrets,
+      ...(copies === undefined ? {} : { redis: copies }),
+    })
+    const limits = new RateLimits(config, counters === undefined ? {} : { store: new RedisLimitStore(counters) })
     const onFault = (error: unknown) => logger.error('request failed', { error })
     const entry = new OrderEntry({ markets, venue, history, limits, onFault })
     const { authenticator } = auth
@@ -98,7 +114,7 @@ class RunningGateway {
       (request, socket, head) => streams.handleUpgrade(request, socket, head),
       () => rest.readiness.stopping,
     )
-    const gateway = new RunningGateway(options, auth, entry, streams, rest, feeding)
+    const gateway = new RunningGateway(options, auth, limits, entry, streams, rest, feeding)
     feeding.start()
     try {
       await rest.api.listen({ host: config.httpHost, port: config.httpPort })
@@ -124,6 +140,7 @@ class RunningGateway {
     clearTimeout(timer)
     this.#feeding.stop()
     this.#entry.close()
+    this.#limits.close()
     await this.#auth.close()
     this.#options.logger.info('gateway stopped')
   }

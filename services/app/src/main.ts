@@ -9,6 +9,7 @@ import { startVenue, type Venue } from '@wintrades/venue'
 import { startArchiver } from './archiver.ts'
 import { historyDirectory } from './archiver-messages.ts'
 import { readConfiguration } from './configuration.ts'
+import { openRedis } from './redis.ts'
 
 const { config, markets } = readConfiguration(process.env)
 const { region, dataDirectory } = config
@@ -52,6 +53,9 @@ try {
   await lifecycle.add({ name: 'archiver', stop: () => archiver.stop() })
   const history = new HistoryReader(historyDirectory(dataDirectory), markets)
   await lifecycle.add({ name: 'history', stop: () => history.close() })
+  const metrics = new Metrics({ region })
+  const redis = await openRedis(config, { logger, metrics })
+  if (redis !== null) await lifecycle.add({ name: 'redis', stop: () => redis.close() })
   const gateway = createGateway({
     config,
     secrets,
@@ -59,8 +63,9 @@ try {
     venue,
     marketData: new MarketData(markets),
     history,
-    metrics: new Metrics({ region }),
+    metrics,
     logger,
+    ...(redis === null ? {} : { redis }),
   })
   await lifecycle.add({
     name: 'gateway',

@@ -1,9 +1,11 @@
 // Accounts, sessions, API keys and the authenticator over one database, opened and closed together.
 
 import type { Secrets } from '@wintrades/platform'
+import type { RedisUse } from '@wintrades/platform/redis'
 import { Accounts } from './accounts.ts'
 import { ApiKeys } from './api-keys.ts'
 import { Authenticator } from './authenticator.ts'
+import { CachedSessionStore } from './cached-session-store.ts'
 import { AccountsDatabase } from './database.ts'
 import { PasswordHasher, type PasswordHasherOptions } from './passwords.ts'
 import { DatabaseSessionStore } from './session-store.ts'
@@ -18,6 +20,8 @@ export type AuthOptions = {
   /** How far the timestamp of a signed request may be off; 5 seconds by default, up to a minute. */
   readonly signatureWindow_ms?: number
   readonly passwords?: PasswordHasherOptions
+  /** Where all processes look first whether a session stands; the database if not given. */
+  readonly redis?: Pick<RedisUse, 'get' | 'set'>
 }
 
 export type Auth = {
@@ -35,7 +39,9 @@ export async function openAuth(options: AuthOptions): Promise<Auth> {
   const database = new AccountsDatabase(options.dataDirectory)
   const passwords = new PasswordHasher(options.passwords)
   const tokens = new AccessTokens(secrets.jwtKeys, now_ms)
-  const sessions = new Sessions({ store: new DatabaseSessionStore(database), tokens, now_ms })
+  const durable = new DatabaseSessionStore(database)
+  const store = options.redis === undefined ? durable : new CachedSessionStore(durable, options.redis)
+  const sessions = new Sessions({ store, tokens, now_ms })
   const window = options.signatureWindow_ms === undefined ? {} : { window_ms: options.signatureWindow_ms }
   const apiKeys = new ApiKeys({ database, encryptionKey: secrets.encryptionKey, now_ms, ...window })
   const authenticator = new Authenticator({ sessions, apiKeys, operatorApiKey: secrets.operatorApiKey })

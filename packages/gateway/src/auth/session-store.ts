@@ -35,6 +35,7 @@ export interface SessionStore {
   renew(renewal: Renewal): Promise<RenewalOutcome>
   /** An ended session is fine. */
   end(familyId: string): Promise<void>
+  /** Never says no of a session that stands: what reads a copy that may lag asks the truth before it says no. */
   isCurrent(familyId: string, now_ms: number): Promise<boolean>
 }
 

@@ -1,5 +1,6 @@
 // Sessions of logged-in users: an access token for ten minutes, and a refresh token that works once and yields the next. Promises that a
-// refresh token used twice ends its session, because one of the two users stole it. After a log-out access tokens run out by themselves.
+// refresh token used twice ends its session, because one of the two users stole it. An ended session's access tokens are refused within
+// seconds where they are used, as far as the store can be asked, and run out by themselves in any case.
 
 import { createHash, randomBytes } from 'node:crypto'
 import type { AccountId } from '@wintrades/domain'
@@ -24,6 +25,14 @@ const SESSIONS_MAX = 100
 /** `<family>.<secret>`: 128 and 256 random bits. */
 const REFRESH_TOKEN = /^([\w-]{22})\.[\w-]{43}$/
 
+/** A session in use is asked after this often, beside the requests: none of them waits for it. */
+const CHECK_INTERVAL_MS = 5_000
+/** Questions to the store at once; what finds no room is asked with a later request. */
+const CHECKS_MAX = 64
+
+/** Of a session as this process knows it, by the principal of one of its access tokens. */
+type Standing = { readonly familyId: string; ended: boolean; askedAt_ms: number }
+
 export type SessionsParts = {
   readonly store: SessionStore
   readonly tokens: AccessTokens
@@ -38,7 +47,8 @@ export class Sessions {
   readonly #store: SessionStore
   readonly #tokens: AccessTokens
   readonly #now_ms: () => number
-  readonly #families = new WeakMap<AccountPrincipal, string>()
+  readonly #standings = new WeakMap<AccountPrincipal, Standing>()
+  #checks = 0
 
   constructor(parts: SessionsParts) {
     this.#store = parts.store
@@ -83,14 +93,36 @@ export class Sessions {
   /** Who bears this access token. Throws TOKEN_INVALID. */
   async verify(accessToken: string): Promise<AccountPrincipal> {
     const { principal, familyId } = await this.#tokens.verify(accessToken)
-    if (!this.#families.has(principal)) this.#families.set(principal, familyId)
+    let standing = this.#standings.get(principal)
+    if (standing === undefined) {
+      standing = { familyId, ended: false, askedAt_ms: Number.NEGATIVE_INFINITY }
+      this.#standings.set(principal, standing)
+    }
+    if (standing.ended) throw new ApiFault('TOKEN_INVALID', { message: 'The session has ended; log in again.' })
+    const now_ms = this.#now_ms()
+    if (now_ms - standing.askedAt_ms >= CHECK_INTERVAL_MS && this.#checks < CHECKS_MAX) {
+      standing.askedAt_ms = now_ms
+      void this.#check(standing, now_ms)
+    }
     return principal
   }
 
   /** Whether the session of a principal that `verify` gave out has not ended. */
   async isCurrent(principal: AccountPrincipal): Promise<boolean> {
-    const familyId = this.#families.get(principal)
-    return familyId !== undefined && (await this.#store.isCurrent(familyId, this.#now_ms()))
+    const standing = this.#standings.get(principal)
+    if (standing === undefined || standing.ended) return false
+    return await this.#store.isCurrent(standing.familyId, this.#now_ms())
+  }
+
+  async #check(standing: Standing, now_ms: number): Promise<void> {
+    this.#checks += 1
+    try {
+      standing.ended = !(await this.#store.isCurrent(standing.familyId, now_ms))
+    } catch {
+      // Nobody knows at the moment. The token is signed and not run out: it passes until the store says otherwise.
+    } finally {
+      this.#checks -= 1
+    }
   }
 
   async #answer(account: Account, familyId: string, refreshToken: string): Promise<SessionTokens> {

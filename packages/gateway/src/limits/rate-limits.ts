@@ -1,11 +1,14 @@
-// How often one may ask: per account, API key and client address, counted in this process. Promises that what is known costs a map
-// look-up and no allocation, and that the memory for all of it is bounded. Who asks too often is told how long to wait.
+// How often one may ask: per account, API key and client address, counted in this process and, given a store, over all of them. Promises
+// that what is known costs a map look-up and no allocation, that the memory for all of it is bounded, and that nothing is waited for. Who
+// asks too often is told how long to wait.
 
 import type { AccountId } from '@wintrades/domain'
 import type { Config } from '@wintrades/platform'
 import ipaddr from 'ipaddr.js'
 import { BoundedMap } from './bounded-map.ts'
+import type { LimitStore } from './limit-store.ts'
 import { RateLimiter } from './rate-limiter.ts'
+import { SharedLimits } from './shared-limits.ts'
 
 export type RateLimitValues = Pick<
   Config,
@@ -21,6 +24,8 @@ export type RateLimitOptions = {
   readonly now_ms?: () => number
   /** Accounts, keys or addresses that each limit remembers at least. */
   readonly remembered?: number
+  /** Where processes count together; without it each counts for itself. */
+  readonly store?: LimitStore
 }
 
 const REMEMBERED = 100_000
@@ -37,6 +42,7 @@ export class RateLimits {
   readonly #connections = new Map<string, number>()
   readonly #connections_max: number
   readonly #groups: BoundedMap<string, string>
+  readonly #shared: SharedLimits | null
 
   constructor(values: RateLimitValues, options: RateLimitOptions = {}) {
     const now_ms = options.now_ms ?? (() => performance.now())
@@ -48,6 +54,16 @@ export class RateLimits {
     this.#logins = new RateLimiter(per(values.rateLimitLoginsPerMinute, MINUTE_MS))
     this.#connections_max = values.rateLimitConnectionsPerAddress
     this.#groups = new BoundedMap(remembered)
+    this.#shared = options.store === undefined ? null : new SharedLimits(options.store, this.#limiters())
+  }
+
+  close(): void {
+    this.#shared?.close()
+  }
+
+  /** Tells now what would be told soon. */
+  async tell(): Promise<void> {
+    await this.#shared?.tell()
   }
 
   /** Requests other than orders, by `principal.limitKey`. */
@@ -84,6 +100,11 @@ export class RateLimits {
     const open = this.#connections.get(group) ?? 0
     if (open > 1) this.#connections.set(group, open - 1)
     else this.#connections.delete(group)
+  }
+
+  /** Connections are not among them: they are held, not spent, and a process that dies gives none back. */
+  #limiters() {
+    return { requests: this.#requests, orders: this.#orders, addresses: this.#addresses, logins: this.#logins }
   }
 
   #group(address: string): string {

@@ -3,7 +3,7 @@
 import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { decodeJwt, decodeProtectedHeader, type JWTPayload, SignJWT } from 'jose'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { accountsPath } from '../../src/auth/database.ts'
 import {
   codeOf,
@@ -236,6 +236,20 @@ describe('log-out', () => {
     await here.sessions.close(tokens.refreshToken)
     expect(await there.sessions.isCurrent(principal)).toBe(false)
   })
+})
+
+test('the access tokens of an ended session are refused at every process within seconds', async () => {
+  const here = await opened()
+  const there = await opened({ directory: here.directory, clock: here.clock })
+  const { tokens } = await loggedIn(here)
+  expect(await codeOf(() => there.sessions.verify(tokens.accessToken))).toBe('none')
+  await here.sessions.close(tokens.refreshToken)
+  here.clock.ms += 5_000
+  // The request that asks does not wait for the answer.
+  await codeOf(() => there.sessions.verify(tokens.accessToken))
+  await vi.waitFor(async () =>
+    expect(await codeOf(() => there.sessions.verify(tokens.accessToken))).toBe('TOKEN_INVALID'),
+  )
 })
 
 test('an account has a hundred sessions; the next ends the one opened first', async () => {

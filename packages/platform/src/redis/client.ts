@@ -1,6 +1,7 @@
 // The client of the Redis Cluster. Promises that every call ends by its deadline, that what waits is bounded, and that a part of the
 // cluster which does not answer is left alone after a few calls. A call that fails throws RedisUnavailable: nothing may depend on it.
 
+import { createHash } from 'node:crypto'
 import { lookup as systemLookup } from 'node:dns'
 import type { ConnectionOptions } from 'node:tls'
 import keySlot from 'cluster-key-slot'
@@ -9,7 +10,6 @@ import { CircuitBreaker, CircuitOpenError, observeCircuit } from '../circuit-bre
 import type { Logger } from '../logger.ts'
 import type { Metrics } from '../metrics.ts'
 import type { RedisClusterOptions } from './options.ts'
-import type { RedisScript } from './script.ts'
 
 /** Why a call has no result; the caller does without. */
 export class RedisUnavailable extends Error {
@@ -152,17 +152,17 @@ export class RedisUse {
     await this.#call(key, (whole) => this.#cluster.unlink(whole))
   }
 
-  /** All keys carry the same `{tag}`. */
-  async run(script: RedisScript, keys: readonly string[], values: readonly (string | number)[]): Promise<unknown> {
+  /** Runs a Lua script inside Redis, as one step. All keys carry the same `{tag}`. Scripts are constants: each is remembered. */
+  async run(lua: string, keys: readonly string[], values: readonly (string | number)[]): Promise<unknown> {
     const [first] = keys
     if (first === undefined) throw new RangeError('a script needs a key, which says where it runs')
     return await this.#call(first, async () => {
       const whole = keys.map((key) => this.#prefix + key)
       try {
-        return await this.#cluster.evalsha(script.sha1, whole.length, ...whole, ...values)
+        return await this.#cluster.evalsha(digestOf(lua), whole.length, ...whole, ...values)
       } catch (error) {
         if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
-        return await this.#cluster.eval(script.lua, whole.length, ...whole, ...values)
+        return await this.#cluster.eval(lua, whole.length, ...whole, ...values)
       }
     })
   }
@@ -199,6 +199,18 @@ export class RedisUse {
       )
     })
   }
+}
+
+const digests = new Map<string, string>()
+
+/** What Redis knows a script by. */
+function digestOf(lua: string): string {
+  let digest = digests.get(lua)
+  if (digest === undefined) {
+    digest = createHash('sha1').update(lua).digest('hex')
+    digests.set(lua, digest)
+  }
+  return digest
 }
 
 class Late extends RedisUnavailable {}

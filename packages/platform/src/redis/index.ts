@@ -3,4 +3,3 @@
 
 export { RedisCluster, type RedisParts, RedisUnavailable, type RedisUse, type RedisUseOptions } from './client.ts'
 export { type RedisClusterOptions, type RedisNode, redisOptions } from './options.ts'
-export { type RedisScript, redisScript } from './script.ts'
