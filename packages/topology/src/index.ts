@@ -1,0 +1,7 @@
+// What a deployment's files say, as pure functions: a description in, text out. Reads and writes nothing itself.
+
+export {
+  MYSQL_LAYOUT,
+  type MysqlServer,
+  renderMysqlConfiguration,
+} from './mysql/server-configuration.ts'
