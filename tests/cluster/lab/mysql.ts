@@ -1,12 +1,14 @@
-// A MySQL server of the lab. Boots closed (`super_read_only`), with the accounts of a region's server and one more for tests that may do
-// everything; it is nobody's source and nobody's replica until somebody makes it so.
+// A MySQL server of the lab: the configuration, entrypoint, accounts and certificates of a deployment, and one account more, for tests that may do
+// everything. Boots closed (`super_read_only`); it is nobody's source and nobody's replica until somebody makes it so.
 
-import { randomBytes } from 'node:crypto'
-import { chmodSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { renderMysqlConfiguration } from '@wintrades/topology'
 import type { Connection } from 'mysql2/promise'
 import { createConnection } from 'mysql2/promise'
 import { emptyFolder, LabContainer } from './container.ts'
+import { LabCredentials } from './credentials.ts'
 import type { Lab } from './lab.ts'
 import { until } from './until.ts'
 
@@ -26,8 +28,13 @@ type Place = { readonly lab: Lab; readonly image: string; readonly address: stri
 
 /** May do everything, from everywhere. */
 const ADMIN = 'lab_admin'
-const MYSQL_USER = 999
+const MEMORY_MB = 512
 const START_TIMEOUT_MS = 90_000
+
+/** A file of a MySQL server's deployment. */
+function deployed(name: string): string {
+  return fileURLToPath(new URL(`../../../deployment/mysql/${name}`, import.meta.url))
+}
 
 export async function startLabMysql(place: Place, options: LabMysqlOptions): Promise<LabMysql> {
   const server = new LabMysql(place, options)
@@ -41,7 +48,7 @@ export class LabMysql {
   readonly role: 'voter' | 'reader'
   readonly host: string
   readonly port: number
-  readonly adminPassword = randomBytes(18).toString('base64url')
+  readonly credentials: LabCredentials
   readonly #place: Place
   readonly #options: LabMysqlOptions
   #container: LabContainer | null = null
@@ -54,25 +61,38 @@ export class LabMysql {
     this.role = options.role
     this.host = place.address
     this.port = options.port ?? 3306
+    this.credentials = new LabCredentials(place.lab.directory)
   }
 
   /** Its folders, container and first start. */
   async create(): Promise<void> {
     const { lab, image, network } = this.#place
     const files = emptyFolder(lab.directory, this.name, 'files')
-    writeFileSync(join(files, 'my.cnf'), this.#configuration(), { mode: 0o644 })
-    writeFileSync(join(files, 'init.sql'), this.#accounts(), { mode: 0o644 })
-    writeFileSync(join(files, 'entrypoint.sh'), ENTRYPOINT, { mode: 0o755 })
+    writeFileSync(join(files, 'mysql.cnf'), this.#configuration(), { mode: 0o644 })
+    writeFileSync(join(files, 'initialise.sql'), this.#initialiseSql(), { mode: 0o644 })
+    copyFileSync(deployed('entrypoint.sh'), join(files, 'entrypoint.sh'))
+    const tls = await this.credentials.certify(this.name, [this.host, '127.0.0.1', 'localhost'])
     this.#emptyData()
     this.#container = await LabContainer.start({
       labNumber: lab.number,
       name: this.name,
       image,
       network,
-      volumes: { [files]: '/etc/wintrades:ro', [this.#data]: '/var/lib/mysql' },
+      volumes: {
+        [files]: '/etc/wintrades:ro',
+        [this.credentials.secrets]: '/run/secrets:ro',
+        [tls]: '/run/tls:ro',
+        [this.#data]: '/var/lib/mysql',
+      },
+      environment: { MYSQL_TLS: '/run/tls' },
       command: ['/etc/wintrades/entrypoint.sh'],
     })
     await this.ready()
+  }
+
+  /** Of the account for tests that may do everything. */
+  get adminPassword(): string {
+    return this.credentials.adminPassword
   }
 
   get container(): LabContainer {
@@ -155,63 +175,17 @@ export class LabMysql {
   }
 
   #configuration(): string {
-    const { serverId, settings = [], role } = this.#options
-    const voter = role === 'voter'
-    return `${[
-      '[mysqld]',
-      'user=mysql',
-      'datadir=/var/lib/mysql',
-      'socket=/run/mysqld/mysqld.sock',
-      'pid-file=/run/mysqld/mysqld.pid',
-      'secure_file_priv=NULL',
-      'mysqlx=OFF',
-      'skip-name-resolve',
-      `port=${this.port}`,
-      `server_id=${serverId}`,
-      `report_host=${this.host}`,
-      `report_port=${this.port}`,
-      'gtid_mode=ON',
-      'enforce_gtid_consistency=ON',
-      'log_bin=binlog',
-      'log_replica_updates=ON',
-      'max_allowed_packet=64M',
-      'max_connections=400',
-      'innodb_buffer_pool_size=256M',
-      'innodb_numa_interleave=OFF',
-      'sync_binlog=1',
-      'innodb_flush_log_at_trx_commit=1',
-      'replica_parallel_workers=4',
-      'replica_preserve_commit_order=ON',
-      'super_read_only=ON',
-      'plugin_load_add=mysql_clone.so',
-      'plugin_load_add=semisync_source.so',
-      'plugin_load_add=semisync_replica.so',
-      'rpl_semi_sync_source_timeout=4294967295',
-      'rpl_semi_sync_source_wait_no_replica=ON',
-      `rpl_semi_sync_replica_enabled=${voter ? 'ON' : 'OFF'}`,
-      'sync_relay_log=1',
-      'skip_replica_start=ON',
-      'relay_log_recovery=OFF',
-      'replica_net_timeout=4',
-      ...settings,
-    ].join('\n')}\n`
+    const { serverId, settings = [], role, name, region } = this.#options
+    const rendered = renderMysqlConfiguration({ name, serverId, role, region, port: this.port, memory_mb: MEMORY_MB })
+    // Tests may ask without TLS, as `lab_admin`; every other account requires it all the same.
+    const withoutTls = ['require_secure_transport = OFF', 'caching_sha2_password_auto_generate_rsa_keys = ON']
+    return `${[rendered, ...withoutTls, ...settings].join('\n')}\n`
   }
 
-  #accounts(): string {
-    return `SET sql_log_bin=0;
-CREATE USER ${ADMIN}@'%' IDENTIFIED BY '${this.adminPassword}';
+  #initialiseSql(): string {
+    return `${readFileSync(deployed('initialise.sql'), 'utf8')}
+CREATE USER ${ADMIN}@'%' IDENTIFIED BY '@mysql_lab_admin@';
 GRANT ALL PRIVILEGES ON *.* TO ${ADMIN}@'%' WITH GRANT OPTION;
 `
   }
 }
-
-const ENTRYPOINT = `#!/bin/sh
-set -eu
-chown -R ${MYSQL_USER}:${MYSQL_USER} /var/lib/mysql
-rm -f /run/mysqld/*.lock
-if [ ! -d /var/lib/mysql/mysql ]; then
-  # --no-defaults: an empty server cannot be initialised read-only.
-  mysqld --no-defaults --user=mysql --datadir=/var/lib/mysql --initialize-insecure --init-file=/etc/wintrades/init.sql
-fi
-exec mysqld --defaults-file=/etc/wintrades/my.cnf
-`
