@@ -94,9 +94,31 @@ test('live trading in production brings its own secrets', () => {
   expect(faults.map((fault) => fault.split(' ')[0])).toEqual(['JWT_SECRET', 'ENCRYPTION_KEY', 'API_KEY'])
 })
 
+test('DB_HOST names every server; it asks for a password and the CA', () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'wintrades-config-')), 'ca.pem')
+  writeFileSync(file, '-----BEGIN CERTIFICATE-----\n')
+  const given = { DB_HOST: 'mysql_master:3307, [::1]', DB_PASSWORD: 'p', DB_CA_FILE: file }
+  const result = loadConfig(given)
+  expect(result.ok && result.config.databaseHosts).toEqual([
+    { host: 'mysql_master', port: 3307 },
+    { host: '::1', port: null },
+  ])
+  expect(faultsOf({ ...given, DB_HOST: 'one,two:0' })[0]).toMatch(/DB_HOST must be a list host\[:port\]/)
+  expect(faultsOf({ ...given, DB_HOST: 'one,one' })[0]).toMatch(/each once/)
+  expect(faultsOf({ DB_HOST: 'one' })).toEqual([
+    expect.stringMatching(/^DB_PASSWORD_FILE/),
+    expect.stringMatching(/^DB_CA_FILE must name .*it is not given/),
+  ])
+  expect(faultsOf({ ...given, DB_CA_FILE: `${file}.missing` })[0]).toMatch(/cannot be read \(ENOENT\)/)
+  expect(loadConfig({ DB_HOST: 'one', DB_PASSWORD: 'p', DB_TLS: 'off' }).ok).toBe(true)
+})
+
 test('what no part reads yet is checked, and named', () => {
-  const result = loadConfig({ DB_HOST: 'mysql-master', ML_MODEL_PATH: 'model', LOG_LEVEL: 'warn' })
-  expect(result.ok && result.notUsedYet.map((one) => one.variable)).toEqual(['DB_HOST', 'ML_MODEL_PATH'])
+  const result = loadConfig({ ML_MODEL_PATH: 'model', ML_CONFIDENCE_THRESHOLD: '0.5', LOG_LEVEL: 'warn' })
+  expect(result.ok && result.notUsedYet.map((one) => one.variable)).toEqual([
+    'ML_MODEL_PATH',
+    'ML_CONFIDENCE_THRESHOLD',
+  ])
 })
 
 test('every default passes its own check', () => {

@@ -109,6 +109,10 @@ export function servers(): Kind<readonly Server[]> {
   })
 }
 
+export function oneServer(): Kind<Server> {
+  return kind('host or host:port', server)
+}
+
 function server(entry: string): Server | undefined {
   if (isIP(entry) === 6) return { host: entry, port: null }
   const match = /^(?:\[([0-9a-f:.]+)\]|([A-Za-z0-9_][A-Za-z0-9_.-]{0,252}))(?::(\d{1,5}))?$/i.exec(entry)

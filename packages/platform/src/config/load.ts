@@ -73,7 +73,7 @@ function readSecret(name: string, environment: Environment): { readonly text: st
 
 /** Rules between variables. */
 function crossCheck(config: Config): ConfigFault[] {
-  const faults: ConfigFault[] = []
+  const faults: ConfigFault[] = config.databaseHosts === null ? [] : checkDatabase(config)
   if (config.environment === 'production' && config.tradingMode === 'live') {
     for (const key of ['jwtSecret', 'encryptionKey', 'operatorApiKey'] as const) {
       const name = VARIABLES[key].name
@@ -88,6 +88,30 @@ function crossCheck(config: Config): ConfigFault[] {
     faults.push({ variable: VARIABLES.redisHost.name, message })
   }
   return faults
+}
+
+function checkDatabase({ databasePassword, databaseTls, databaseCaFile }: Config): ConfigFault[] {
+  const faults: ConfigFault[] = []
+  if (databasePassword === null) {
+    const message = 'DB_PASSWORD_FILE (or DB_PASSWORD) must be given when DB_HOST is'
+    faults.push({ variable: 'DB_PASSWORD', message })
+  }
+  if (databaseTls === 'off') return faults
+  const fault = databaseCaFile === null ? 'is not given' : unreadable(databaseCaFile)
+  if (fault !== null) {
+    const message = `DB_CA_FILE must name the certificate of the CA of the MySQL servers when DB_TLS=on; it ${fault}`
+    faults.push({ variable: 'DB_CA_FILE', message })
+  }
+  return faults
+}
+
+function unreadable(path: string): string | null {
+  try {
+    if (readFileSync(path, 'latin1').includes('-----BEGIN CERTIFICATE-----')) return null
+    return `names ${shorten(path)}, which holds no certificate`
+  } catch (error) {
+    return `names ${shorten(path)}, which cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`
+  }
 }
 
 function shorten(text: string): string {

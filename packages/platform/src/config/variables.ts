@@ -30,7 +30,6 @@ function variable<Value, Default extends string | null>(
 }
 
 const secret = { secret: true } as const
-const database = { notUsedYet: 'the MySQL data tier' } as const
 const signals = { notUsedYet: 'signals and inference' } as const
 
 export const VARIABLES = {
@@ -180,29 +179,51 @@ export const VARIABLES = {
     'Open WebSocket connections of one client address.',
   ),
 
-  databaseHost: variable('DB_HOST', kinds.host(), null, 'MySQL primary.', database),
-  databasePort: variable('DB_PORT', kinds.port(), '3306', 'Port of MySQL.', database),
+  databaseHosts: variable(
+    'DB_HOST',
+    kinds.servers(),
+    null,
+    'All MySQL servers; which of them is the primary is found out. Without it: the embedded databases in DATA_DIRECTORY.',
+  ),
+  databasePort: variable('DB_PORT', kinds.port(), '3306', 'Port of MySQL servers that are named without one.'),
   databaseName: variable(
     'DB_NAME',
     kinds.text('a schema name (letters, digits, _)', /^\w{1,64}$/),
     'wintrades',
     'Schema.',
-    database,
   ),
-  databaseUser: variable('DB_USER', kinds.text('a user name', /^[\w.-]{1,32}$/), 'wintrades', 'User.', database),
-  databasePassword: variable('DB_PASSWORD', kinds.secretText(1), null, 'Password of that user.', {
-    ...secret,
-    ...database,
-  }),
+  databaseUser: variable('DB_USER', kinds.text('a user name', /^[\w.-]{1,32}$/), 'wintrades_app', 'User.'),
+  databasePassword: variable('DB_PASSWORD', kinds.secretText(1), null, 'Password of that user.', secret),
+  databasePasswordFile: variable(
+    'DB_PASSWORD_FILE',
+    kinds.path(),
+    null,
+    'File of that password. It is read again for each new connection, so the password may be changed while the process runs.',
+  ),
   databaseReadHost: variable(
     'DB_READ_HOST',
-    kinds.host(),
+    kinds.oneServer(),
     null,
-    'Read replica of this region; the primary if not given.',
-    database,
+    'Read replica of this region, as host or host:port; the primary if not given.',
   ),
-  databasePoolSize: variable('DB_POOL_SIZE', kinds.integer(1, 1_000), '10', 'Connections of one process.', database),
-  databaseTls: variable('DB_TLS', kinds.oneOf('on', 'off'), 'on', 'Encrypt connections to MySQL.', database),
+  databasePoolSize: variable(
+    'DB_POOL_SIZE',
+    kinds.integer(1, 1_000),
+    '10',
+    'Connections of one pool to one server. The journal has its own, 16 for each shard that is led here.',
+  ),
+  databaseTls: variable(
+    'DB_TLS',
+    kinds.oneOf('on', 'off'),
+    'on',
+    'Encrypt connections to MySQL and check its certificate.',
+  ),
+  databaseCaFile: variable(
+    'DB_CA_FILE',
+    kinds.path(),
+    null,
+    'Certificate of the CA that has signed those of the MySQL servers, PEM. Needed with DB_TLS=on.',
+  ),
 
   cacheDriver: variable(
     'CACHE_DRIVER',
