@@ -104,13 +104,16 @@ export class ArchivedHistory {
   /** One process's writer: what it has not flushed dies with it. As strict as the real one about what it is given. */
   writer(): HistorySink {
     const unflushed = new Map<ShardIndex, { readonly seq: Seq; readonly bytes: Uint8Array }[]>()
-    const flush = () => {
-      for (const waiting of unflushed.values()) for (const { bytes } of waiting) this.#keep(bytes)
-      unflushed.clear()
+    const flush = async (shard: ShardIndex) => {
+      for (const { bytes } of unflushed.get(shard) ?? []) this.#keep(bytes)
+      unflushed.delete(shard)
     }
-    const writer = {
-      progress: (shard: ShardIndex) => this.#of(shard).length as Seq,
-      write: (batch: Uint8Array) => {
+    return {
+      begin: async (shard) => {
+        unflushed.delete(shard)
+        return this.#of(shard).length as Seq
+      },
+      write: async (batch) => {
         const { shard, seq } = readBatchHeader(batch)
         const waiting = unflushed.get(shard) ?? []
         const last = waiting.at(-1)
@@ -121,7 +124,6 @@ export class ArchivedHistory {
       flush,
       sync: flush,
     }
-    return writer
   }
 
   #keep(batch: Uint8Array): void {

@@ -47,6 +47,10 @@ const DENIALS = {
   SHARD_UNAVAILABLE: { status: 503, meaning: 'The shard has no leader at this moment; nothing was done. Try again.' },
   REGION_UNAVAILABLE: { status: 503, meaning: 'No healthy region can take the request; nothing was done. Try again.' },
   NOT_CAUGHT_UP: { status: 503, meaning: 'This region has not yet applied the minSeq that was asked for. Try again.' },
+  HISTORY_UNAVAILABLE: {
+    status: 503,
+    meaning: 'What is past cannot be looked up at this moment; trading goes on. Try again.',
+  },
   NOT_READY: { status: 503, meaning: 'This process is starting or stopping. Try again.' },
   HAND_OVER_REFUSED: { status: 409, meaning: 'The shard is not led here, or the other region cannot take it now.' },
   OUTCOME_UNKNOWN: {

@@ -1,10 +1,14 @@
 // Market data from committed batches: live (depth, trades, candles, tickers, account events), history, and feeds from outside.
 
 export * from './feeds/index.ts'
+export type { Posting } from './history/postings.ts'
 export * from './history/reader.ts'
-export { HISTORY_SCHEMA_VERSION, HistorySchemaError, PostingKind } from './history/schema.ts'
-export { historyPath } from './history/store.ts'
-export { HistoryWriter, type HistoryWriterFigures, type HistoryWriterOptions } from './history/writer.ts'
+export { HISTORY, PostingKind } from './history/schema.ts'
+export { HistoryNotCaughtUp, type HistoryServer, HistoryUnavailable } from './history/server.ts'
+export { historyPath } from './history/sqlite-files.ts'
+export { openSqliteHistory, SqliteHistoryServer } from './history/sqlite-server.ts'
+export { SqliteHistoryWriter } from './history/sqlite-writer.ts'
+export type { HistoryWriterFigures, HistoryWriterOptions } from './history/writing.ts'
 export * from './json.ts'
 export * from './live/account-feed.ts'
 export * from './live/candles.ts'

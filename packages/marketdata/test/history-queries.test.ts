@@ -5,15 +5,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import type { AccountId, InstrumentId, OrderId, ShardIndex } from '@wintrades/domain'
+import { compilingQueries } from '@wintrades/platform/migrations'
 import type { CompiledQuery } from 'kysely'
 import { afterAll, expect, test } from 'vitest'
 import * as ask from '../src/history/queries.ts'
-import { historyQueries } from '../src/history/schema.ts'
-import { openHistoryToWrite } from '../src/history/store.ts'
+import type { HistoryDatabase } from '../src/history/schema.ts'
+import { openHistoryToWrite } from '../src/history/sqlite-files.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'wintrades-queries-'))
 const database: DatabaseSync = openHistoryToWrite(join(directory, 'history.sqlite'))
-const queries = historyQueries('sqlite')
+const queries = compilingQueries<HistoryDatabase>('sqlite')
 
 afterAll(() => {
   database.close()
@@ -27,21 +28,25 @@ const order = 160 as OrderId
 const before = { seq: 100, idx: 5, part: 1 }
 
 const EXPECTED: readonly (readonly [name: string, query: CompiledQuery, plan: string])[] = [
-  ['orderById', ask.orderById(queries, order), 'SEARCH orders USING INTEGER PRIMARY KEY (rowid=?)'],
+  [
+    'orderById',
+    ask.orderById(queries, account, order),
+    'SEARCH orders USING PRIMARY KEY (account=? AND shard=? AND order_id=?)',
+  ],
   [
     'orderByClientId',
-    ask.orderByClientId(queries, account, 'mine'),
+    ask.orderByClientId(queries, account, shard, 'mine'),
     'SEARCH orders USING INDEX orders_by_client_order_id (account=? AND client_order_id=?)',
   ],
   [
     'closedOrders',
-    ask.closedOrders(queries, account, null, 1_000, 50),
-    'SEARCH orders USING INDEX orders_by_account (account=? AND order_id<?)',
+    ask.closedOrders(queries, account, shard, null, 1_000, 50),
+    'SEARCH orders USING PRIMARY KEY (account=? AND shard=? AND order_id<?)',
   ],
   [
     'closedOrders of an instrument',
-    ask.closedOrders(queries, account, instrument, 1_000, 50),
-    'SEARCH orders USING INDEX orders_by_account_instrument (account=? AND instrument=? AND order_id<?)',
+    ask.closedOrders(queries, account, shard, instrument, 1_000, 50),
+    'SEARCH orders USING INDEX orders_by_instrument (account=? AND instrument=? AND order_id<?)',
   ],
   [
     'executionsOfAccount',
@@ -59,18 +64,13 @@ const EXPECTED: readonly (readonly [name: string, query: CompiledQuery, plan: st
     'SEARCH executions USING INDEX executions_by_order (order_id=?)',
   ],
   [
-    'postingsOfAccount',
-    ask.postingsOfAccount(queries, account, shard, before, 50),
-    'SEARCH postings USING PRIMARY KEY (account=? AND shard=? AND seq<?)',
-  ],
-  [
     'fundsOfAccount',
     ask.fundsOfAccount(queries, account, shard, before, 50),
     'SEARCH funds USING PRIMARY KEY (account=? AND shard=? AND seq<?)',
   ],
   [
     'fundsByTransferId',
-    ask.fundsByTransferId(queries, account, 'mine', 50),
+    ask.fundsByTransferId(queries, account, shard, 'mine', 50),
     'SEARCH funds USING INDEX funds_by_transfer_id (account=? AND transfer_id=?)',
   ],
   [

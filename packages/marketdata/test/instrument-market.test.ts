@@ -171,7 +171,7 @@ function viewsAt(shard: TestShard, count: number) {
 function historyOf(batches: readonly TestBatch[]) {
   return {
     batches,
-    marketHistory(id: InstrumentId): MarketHistory {
+    async marketHistory(id: InstrumentId): Promise<MarketHistory> {
       const trades = tradesOf(this.batches, id)
       const candles = (minutes: number) => candlesFrom(trades, minutes * MINUTE)
       return {
@@ -187,7 +187,7 @@ function historyOf(batches: readonly TestBatch[]) {
         trades: trades.slice(-1_024),
       }
     },
-    trades(id: InstrumentId, first: number, last: number, limit: number): PublicTrade[] {
+    async trades(id: InstrumentId, first: number, last: number, limit: number): Promise<PublicTrade[]> {
       const trades = tradesOf(this.batches, id)
       return trades.filter((trade) => trade.tradeNumber >= first && trade.tradeNumber <= last).slice(0, limit)
     },

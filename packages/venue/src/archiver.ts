@@ -9,14 +9,19 @@ import { JournalDamage } from './chain.ts'
 import type { Journal, SnapshotStore } from './ports.ts'
 import { Replica } from './replica.ts'
 
-/** Where the history goes. `progress` is the last batch of a shard that is there for good. */
+/**
+ * Where the history goes, shard by shard. A call that fails has lost what was taken: begin again; unless the error has `isDamage`, which
+ * says that history and journal do not fit together.
+ */
 export interface HistorySink {
-  progress(shard: ShardIndex): Seq
-  write(batch: Uint8Array, events: Float64Array): void
-  /** What was written can be read when it returns. */
-  flush(): void
-  /** And it is on the disk: what the journal is pruned of must be there. */
-  sync(): void
+  /** Forgets what was taken and is not committed; the last batch that is there for good, after which the next one is written. */
+  begin(shard: ShardIndex): Promise<Seq>
+  /** Takes the next batch; the events may be changed once the promise is made. Resolves when there is room for another. */
+  write(batch: Uint8Array, events: Float64Array): Promise<void>
+  /** What was taken can be read when it resolves. */
+  flush(shard: ShardIndex): Promise<void>
+  /** And nothing can take it back: what the journal is pruned of must be there. */
+  sync(shard: ShardIndex): Promise<void>
 }
 
 export type ArchiverOptions = {
@@ -61,26 +66,30 @@ export class Archiver {
 
   /** Does a little of what is to be done for each shard; returns how many batches are left. */
   async turn(): Promise<number> {
-    let left = 0
-    for (const shard of this.#options.markets.shards) {
-      if (this.#failed.has(shard.index) || this.#now_ms() < (this.#retryAt_ms.get(shard.index) ?? 0)) continue
-      if (!this.#options.isLeading(shard.index)) {
-        this.#archives.delete(shard.index)
-        continue
-      }
-      try {
-        left += await this.#archive(shard)
-      } catch (error) {
-        this.#trouble(shard, error)
-      }
+    // One shard's history may be a round trip away while another's is not.
+    const left = await Promise.all(this.#options.markets.shards.map((shard) => this.#turn(shard)))
+    return left.reduce((sum, one) => sum + one, 0)
+  }
+
+  async #turn(shard: Shard): Promise<number> {
+    if (this.#failed.has(shard.index) || this.#now_ms() < (this.#retryAt_ms.get(shard.index) ?? 0)) return 0
+    if (!this.#options.isLeading(shard.index)) {
+      this.#archives.delete(shard.index)
+      return 0
     }
-    return left
+    try {
+      return await this.#archive(shard)
+    } catch (error) {
+      this.#trouble(shard, error)
+      return 0
+    }
   }
 
   /** Either way trading goes on and the journal keeps everything. */
   #trouble(shard: Shard, error: unknown): void {
     const { logger } = this.#options
-    const isBroken = error instanceof JournalDamage || (this.#archives.get(shard.index)?.fault ?? null) !== null
+    const isBroken =
+      error instanceof JournalDamage || isDamage(error) || (this.#archives.get(shard.index)?.fault ?? null) !== null
     // What was in hand is given up: the next archive begins at what the history has for good.
     this.#archives.delete(shard.index)
     if (isBroken) {
@@ -136,9 +145,7 @@ class Archive {
   /** Begins at the newest snapshot that the history has reached; with no history yet, at the newest there is. */
   async open(): Promise<void> {
     const { snapshots, history, logger } = this.#options
-    // An earlier archive of this process may have left something half-way.
-    history.flush()
-    this.#written = history.progress(this.#shard.index)
+    this.#written = await history.begin(this.#shard.index)
     for (const seq of await snapshots.list(this.#shard.index)) {
       if (this.#written > 0 && seq > this.#written) continue
       try {
@@ -156,10 +163,10 @@ class Archive {
     for (const { bytes } of rows) {
       const events = this.#replica.apply(bytes)
       this.#commands += readBatchHeader(bytes).commandCount
-      if (this.#replica.seq > this.#written) this.#options.history.write(bytes, events)
+      if (this.#replica.seq > this.#written) await this.#options.history.write(bytes, events)
     }
     const left = rows.length === 0 ? 0 : ((await this.#journal.extent())?.last ?? 0) - this.#replica.seq
-    if (left === 0) this.#options.history.flush()
+    if (left === 0) await this.#options.history.flush(this.#shard.index)
     await this.#snapshotIfDue()
     return left
   }
@@ -174,7 +181,7 @@ class Archive {
   async #takeSnapshot(): Promise<void> {
     const { snapshots, history, logger } = this.#options
     const began_ms = this.#now_ms()
-    history.sync()
+    await history.sync(this.#shard.index)
     const snapshot = this.#replica.snapshot()
     const { seq } = snapshot
     await snapshots.write(this.#shard.index, snapshot)
@@ -197,4 +204,8 @@ class Archive {
     await this.#journal.prune(Math.min(settled.seq, oldest) as Seq)
     this.#taken = this.#taken.filter((one) => one.seq >= settled.seq)
   }
+}
+
+function isDamage(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'isDamage' in error && error.isDamage === true
 }

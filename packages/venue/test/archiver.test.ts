@@ -39,21 +39,22 @@ class StrictHistory implements HistorySink {
   readonly kept: number[] = []
   #waiting: number[] = []
 
-  progress(): Seq {
+  async begin(): Promise<Seq> {
+    this.#waiting = []
     return (this.kept.at(-1) ?? 0) as Seq
   }
 
-  write(batch: Uint8Array): void {
+  async write(batch: Uint8Array): Promise<void> {
     const { seq } = readBatchHeader(batch)
-    expect(seq).toBe((this.#waiting.at(-1) ?? this.progress()) + 1)
+    expect(seq).toBe((this.#waiting.at(-1) ?? this.kept.at(-1) ?? 0) + 1)
     this.#waiting.push(seq)
   }
 
-  sync(): void {
-    this.flush()
+  async sync(): Promise<void> {
+    await this.flush()
   }
 
-  flush(): void {
+  async flush(): Promise<void> {
     this.kept.push(...this.#waiting.splice(0))
   }
 }

@@ -51,11 +51,12 @@ class MemoryHistory implements HistorySink {
   #durable = 0
   #written = 0
 
-  progress(): Seq {
+  async begin(): Promise<Seq> {
+    this.#written = this.#durable
     return this.#durable as Seq
   }
 
-  write(batch: Uint8Array, events: Float64Array): void {
+  async write(batch: Uint8Array, events: Float64Array): Promise<void> {
     const { seq } = readBatchHeader(batch)
     expect(seq).toBe(this.#written + 1)
     expect(this.rows.has(seq)).toBe(false)
@@ -63,11 +64,11 @@ class MemoryHistory implements HistorySink {
     this.#written = seq
   }
 
-  sync(): void {
-    this.flush()
+  async sync(): Promise<void> {
+    await this.flush()
   }
 
-  flush(): void {
+  async flush(): Promise<void> {
     this.#durable = this.#written
   }
 }

@@ -4,7 +4,7 @@ import { constants, setPriority } from 'node:os'
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { ShardIndex } from '@wintrades/domain'
-import { HistoryWriter } from '@wintrades/marketdata'
+import { SqliteHistoryWriter } from '@wintrades/marketdata'
 import { createLogger } from '@wintrades/platform'
 import { Archiver, journalPath, SnapshotFiles, SqliteJournal } from '@wintrades/venue'
 import { type ArchiverThreadOptions, historyDirectory, type ToArchiver } from './archiver-messages.ts'
@@ -14,8 +14,6 @@ const IDLE_MS = 200
 const BUSY_PARTS = 4
 /** However busy: farther behind than this many batches it does not fall. */
 const BEHIND_MAX = 50_000
-/** Short transactions: a long one would take the processor from trading for as long. */
-const EVENTS_PER_TRANSACTION = 1_000
 const { region, markets, dataDirectory, logLevel } = workerData as ArchiverThreadOptions
 const logger = createLogger('archiver', { level: logLevel, fields: { region } })
 
@@ -39,9 +37,7 @@ parentPort?.on('message', (message: ToArchiver) => {
 })
 
 const journals = markets.shards.map((shard) => new SqliteJournal(journalPath(dataDirectory, shard)))
-const history = new HistoryWriter(historyDirectory(dataDirectory), markets, {
-  eventsPerTransaction: EVENTS_PER_TRANSACTION,
-})
+const history = new SqliteHistoryWriter(historyDirectory(dataDirectory), markets)
 const archiver = new Archiver({
   markets,
   journals,
@@ -59,6 +55,6 @@ while (!stopping) {
   else if (busy && behind < BEHIND_MAX) await pause(took_ms * (BUSY_PARTS - 1))
   else await turn()
 }
-history.close()
+await history.close()
 for (const journal of journals) journal.close()
 parentPort?.close()

@@ -2,7 +2,7 @@
 // here and in `archiver.ts`; what the parts do is in their packages.
 
 import { createGateway } from '@wintrades/gateway'
-import { HistoryReader, MarketData } from '@wintrades/marketdata'
+import { MarketData, openSqliteHistory } from '@wintrades/marketdata'
 import { createLogger, Lifecycle, loadSecrets } from '@wintrades/platform'
 import { Metrics } from '@wintrades/platform/metrics'
 import { startVenue, type Venue } from '@wintrades/venue'
@@ -51,7 +51,7 @@ try {
     onFailure: (error) => end('the archiver has failed', error),
   })
   await lifecycle.add({ name: 'archiver', stop: () => archiver.stop() })
-  const history = new HistoryReader(historyDirectory(dataDirectory), markets)
+  const history = openSqliteHistory(historyDirectory(dataDirectory), markets)
   await lifecycle.add({ name: 'history', stop: () => history.close() })
   const metrics = new Metrics({ region })
   const redis = await openRedis(config, { logger, metrics })

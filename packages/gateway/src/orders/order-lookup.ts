@@ -1,7 +1,6 @@
 // Finds orders: open ones in this process's replica, others in history. Promises that "there is none" is said only once history holds
 // everything the replica had applied when it was asked; what the account does not own does not exist for it.
 
-import { setTimeout as pause } from 'node:timers/promises'
 import {
   type AccountId,
   type Instrument,
@@ -12,7 +11,14 @@ import {
   type Seq,
   type ShardIndex,
 } from '@wintrades/domain'
-import type { HistoricOrder, HistoryReader } from '@wintrades/marketdata'
+import {
+  type Found,
+  type HistoricOrder,
+  HistoryNotCaughtUp,
+  type HistoryReader,
+  HistoryUnavailable,
+  type ReadOptions,
+} from '@wintrades/marketdata'
 import type { Venue } from '@wintrades/venue'
 import type { AccountPrincipal } from '../auth/principal.ts'
 import { asciiJson, denial, type OrderReply } from './answers.ts'
@@ -34,13 +40,13 @@ export type FoundInstrument =
   | { readonly ok: true; readonly instrument: Instrument }
   | { readonly ok: false; readonly reply: OrderReply }
 
-type Found = { readonly order: AnyOrder; readonly shard: ShardIndex; readonly seq: Seq }
+type FoundOrder = { readonly order: AnyOrder; readonly shard: ShardIndex; readonly seq: Seq }
 
 /** History is written moments after a batch is applied; it is given this long. */
 const HISTORY_WAIT_MS = 2_000
-const HISTORY_POLL_MS = 10
 /** Lookups under way at once. */
 const LOOKUPS_MAX = 4_096
+const HISTORY_UNAVAILABLE = denial('HISTORY_UNAVAILABLE', { retryAfter_ms: HISTORY_WAIT_MS })
 const OVERLOADED = denial('OVERLOADED', { message: 'Too many orders are being looked up. Try again.' })
 
 export class OrderLookup {
@@ -49,7 +55,6 @@ export class OrderLookup {
   readonly #instruments: readonly (Instrument | undefined)[]
   readonly #shards: readonly RegionName[]
   readonly #onFault: (error: unknown) => void
-  readonly #progressOf: { readonly seq: Seq; readonly asked_ms: number }[] = []
   #running = 0
 
   constructor(options: OrderLookupOptions) {
@@ -68,7 +73,7 @@ export class OrderLookup {
           ? await this.#byId(principal.account, name.order)
           : await this.#byClientId(principal.account, name.instrument.shard, name.clientOrderId)
       if (found === 'late') return denial('NOT_CAUGHT_UP', { retryAfter_ms: HISTORY_WAIT_MS })
-      return found === null ? denial('NOT_FOUND') : this.#reply(found, false, this.#fills(found.order))
+      return found === null ? denial('NOT_FOUND') : this.#reply(found, false, await this.#fills(found.order))
     })
   }
 
@@ -91,7 +96,7 @@ export class OrderLookup {
       const found = await this.#byId(account, order)
       if (found !== null && found !== 'late') return this.#reply(found, true)
       if (code === RejectCode.none) return unknown
-      const seq = this.#progress(shard)
+      const seq = await this.#history.progress(shard)
       const refusal = { order, code, limit: 0, value: 0 }
       const name = this.#shards[shard] as RegionName
       return refusedReply({ order, clientOrderId }, refusal, instrument, side, name, { seq }, true, true)
@@ -106,75 +111,65 @@ export class OrderLookup {
       const shard = this.#shards[at.shard] as RegionName
       const open = at.value
       if (open !== null && open.account === principal.account) instrument = this.#instruments[open.instrument]
-      const code = open === null ? this.#codeOfAbsent(principal.account, order) : RejectCode.order_of_other_account
+      const code =
+        open === null ? await this.#codeOfAbsent(principal.account, order) : RejectCode.order_of_other_account
       const refusal = { order, code, limit: 0, value: 0 }
       return refusedReply({ order, clientOrderId: '' }, refusal, null, null, shard, at, false)
     }).then((reply) => done(instrument === undefined ? { ok: false, reply } : { ok: true, instrument }))
   }
 
-  #codeOfAbsent(account: AccountId, order: OrderId): RejectCode {
-    const historic = this.#history.orderById(order)
-    return historic !== null && historic.account === account ? RejectCode.order_not_open : RejectCode.order_unknown
+  async #codeOfAbsent(account: AccountId, order: OrderId): Promise<RejectCode> {
+    const historic = await this.#history.orderById(account, order)
+    return historic.value === null ? RejectCode.order_unknown : RejectCode.order_not_open
   }
 
-  async #byId(account: AccountId, order: OrderId): Promise<Found | 'late' | null> {
+  async #byId(account: AccountId, order: OrderId): Promise<FoundOrder | 'late' | null> {
     const at = await this.#venue.order(order)
     if (at.value !== null) {
       return at.value.account === account ? { order: at.value, shard: at.shard, seq: at.seq } : null
     }
-    return await this.#inHistory(account, at.shard, at.seq, () => this.#history.orderById(order))
+    return await this.#inHistory(at.shard, at.seq, (options) => this.#history.orderById(account, order, options))
   }
 
-  async #byClientId(account: AccountId, shard: ShardIndex, clientOrderId: string): Promise<Found | 'late' | null> {
+  async #byClientId(account: AccountId, shard: ShardIndex, clientOrderId: string): Promise<FoundOrder | 'late' | null> {
     const at = await this.#venue.outcome(shard, account, clientOrderId)
     const open = at.value?.openOrder ?? null
     if (open !== null) return { order: open, shard, seq: at.seq }
-    return await this.#inHistory(account, shard, at.seq, () =>
-      this.#history.orderByClientId(shard, account, clientOrderId),
+    return await this.#inHistory(shard, at.seq, (options) =>
+      this.#history.orderByClientId(shard, account, clientOrderId, options),
     )
   }
 
   async #inHistory(
-    account: AccountId,
     shard: ShardIndex,
     seq: Seq,
-    read: () => HistoricOrder | null,
-  ): Promise<Found | 'late' | null> {
-    const deadline_ms = performance.now() + HISTORY_WAIT_MS
-    let progress = this.#progress(shard)
-    let order = read()
+    read: (options: ReadOptions) => Promise<Found<HistoricOrder | null>>,
+  ): Promise<FoundOrder | 'late' | null> {
+    let found = await read({})
     // An order that history has as done can change no more: no need to wait for the rest.
-    while (progress < seq && !(order !== null && isFinal(order))) {
-      if (performance.now() > deadline_ms) return 'late'
-      await pause(HISTORY_POLL_MS)
-      const now = this.#progress(shard)
-      if (now === progress) continue
-      progress = now
-      order = read()
+    if (found.seq < seq && !isFinal(found.value)) {
+      try {
+        found = await read({ atLeast: [{ shard, seq }], timeout_ms: HISTORY_WAIT_MS })
+      } catch (error) {
+        if (!(error instanceof HistoryNotCaughtUp)) throw error
+        found = await read({})
+        if (!isFinal(found.value)) return 'late'
+      }
     }
-    if (order === null || order.account !== account) return null
-    return { order, shard, seq: Math.max(order.seq, Math.min(progress, seq)) as Seq }
+    const order = found.value
+    return order === null ? null : { order, shard, seq: Math.max(order.seq, Math.min(found.seq, seq)) as Seq }
   }
 
   /** The fills that history has: all of a done order's; the latest of an open one may still be missing there. */
-  #fills(order: AnyOrder): { readonly fills?: readonly FillView[] } {
+  async #fills(order: AnyOrder): Promise<{ readonly fills?: readonly FillView[] }> {
     if (order.cumQty === 0) return {}
     const instrument = this.#instruments[order.instrument] as Instrument
-    return { fills: this.#history.executionsOfOrder(order.order).map((fill) => fillView(instrument, fill)) }
-  }
-
-  /** How far history is; all who wait for it share one question. */
-  #progress(shard: ShardIndex): Seq {
-    const known = this.#progressOf[shard]
-    const now_ms = performance.now()
-    if (known !== undefined && now_ms - known.asked_ms < HISTORY_POLL_MS / 2) return known.seq
-    const seq = this.#history.progress(shard)
-    this.#progressOf[shard] = { seq, asked_ms: now_ms }
-    return seq
+    const fills = await this.#history.executionsOfOrder(order.order)
+    return { fills: fills.map((fill) => fillView(instrument, fill)) }
   }
 
   #reply(
-    { order, shard: shardIndex, seq }: Found,
+    { order, shard: shardIndex, seq }: FoundOrder,
     duplicate: boolean,
     fills: { readonly fills?: readonly FillView[] } = {},
   ): OrderReply {
@@ -189,12 +184,13 @@ export class OrderLookup {
     return { status: 200, json: asciiJson(view), shard, seq }
   }
 
-  async #guarded(look: () => Promise<OrderReply>, overloaded = OVERLOADED): Promise<OrderReply> {
-    if (this.#running >= LOOKUPS_MAX) return overloaded
+  async #guarded(look: () => Promise<OrderReply>, unknown?: OrderReply): Promise<OrderReply> {
+    if (this.#running >= LOOKUPS_MAX) return unknown ?? OVERLOADED
     this.#running += 1
     try {
       return await look()
     } catch (error) {
+      if (error instanceof HistoryUnavailable) return unknown ?? HISTORY_UNAVAILABLE
       this.#onFault(error)
       return denial('INTERNAL')
     } finally {
@@ -203,6 +199,6 @@ export class OrderLookup {
   }
 }
 
-function isFinal(order: HistoricOrder): boolean {
-  return order.doneReason !== null || order.rejectCode !== RejectCode.none
+function isFinal(order: HistoricOrder | null): boolean {
+  return order !== null && (order.doneReason !== null || order.rejectCode !== RejectCode.none)
 }

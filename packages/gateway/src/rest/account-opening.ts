@@ -70,8 +70,8 @@ export class AccountOpening {
     const deposits = demoDeposits(markets).filter((deposit) => deposit.shard === shard)
     const settled = deposits.map(async ({ asset, transferId }): Promise<readonly [Settled, typeof asset] | null> => {
       // The engine remembers a transfer id for a day; history, for good.
-      const given = history.fundsByTransferId(account, transferId).some((one) => one.shard === shard.index)
-      if (given) return null
+      const given = await history.fundsByTransferId(account, transferId)
+      if (given.some((one) => one.shard === shard.index)) return null
       const { id, paperFunds } = asset
       const submission = { type: CommandType.deposit, account, asset: id, amount: paperFunds, transferId } as const
       return [await settle(venue, shard.index, submission), asset]

@@ -2,11 +2,10 @@
 // an answer speaks of.
 
 import type { Markets, RegionName, Seq, Shard, ShardIndex } from '@wintrades/domain'
-import type { HistoryReader } from '@wintrades/marketdata'
+import type { Place, ReadOptions } from '@wintrades/marketdata'
 import type { Venue } from '@wintrades/venue'
 import type { FastifyReply } from 'fastify'
 import { ApiFault } from '../errors.ts'
-import { until } from './until.ts'
 
 export type ShardFilterValues = { readonly shard?: string; readonly region?: string }
 export type ShardSeq = { readonly shard: Shard; readonly seq: number }
@@ -18,13 +17,11 @@ const RETRY_AFTER_MS = 200
 export class Shards {
   readonly #markets: Markets
   readonly #venue: Venue
-  readonly #history: HistoryReader
   readonly #byName: ReadonlyMap<string, Shard>
 
-  constructor(markets: Markets, venue: Venue, history: HistoryReader) {
+  constructor(markets: Markets, venue: Venue) {
     this.#markets = markets
     this.#venue = venue
-    this.#history = history
     this.#byName = new Map(markets.shards.map((shard) => [shard.name, shard]))
   }
 
@@ -60,24 +57,27 @@ export class Shards {
     return this.all.filter((one) => chosen.every((other) => other === one))
   }
 
-  /** Waits until this region has applied all of `minSeq` (undefined: nothing to wait for); with `history`, until history has too. */
-  async caughtUp(minSeq: string | undefined, withHistory = false): Promise<void> {
-    if (minSeq === undefined) return
-    const places = minSeq.split(',').map((place) => {
+  /**
+   * Waits until this region has applied all of `minSeq` (undefined: nothing to wait for). What it answers is for reads of history, so that
+   * those too see all of it, in the time that is left.
+   */
+  async caughtUp(minSeq: string | undefined): Promise<ReadOptions> {
+    if (minSeq === undefined) return {}
+    const atLeast = minSeq.split(',').map((place): Place => {
       const [name, seq] = place.split(':') as [string, string]
-      return { shard: this.named(name), seq: Number(seq) as Seq }
+      return { shard: this.named(name).index, seq: Number(seq) as Seq }
     })
     const deadline_ms = performance.now() + CATCH_UP_TIMEOUT_MS
     const applied = await Promise.all(
-      places.map(({ shard, seq }) => this.#venue.waitFor(shard.index, seq, CATCH_UP_TIMEOUT_MS)),
+      atLeast.map(({ shard, seq }) => this.#venue.waitFor(shard, seq, CATCH_UP_TIMEOUT_MS)),
     )
     if (applied.includes(false)) throw notCaughtUp()
-    if (!withHistory) return
-    const left_ms = Math.max(0, deadline_ms - performance.now())
-    const recorded = await until(left_ms, () =>
-      places.every(({ shard, seq }) => this.#history.progress(shard.index) >= seq),
-    )
-    if (!recorded) throw notCaughtUp()
+    return { atLeast, timeout_ms: Math.max(0, deadline_ms - performance.now()) }
+  }
+
+  /** Places that history was read at, for {@link stampMerged}. */
+  places(read: readonly Place[]): ShardSeq[] {
+    return read.map(({ shard, seq }) => ({ shard: this.#markets.shards[shard] as Shard, seq }))
   }
 }
 

@@ -5,6 +5,7 @@ import type { Logger } from '@wintrades/platform'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { ApiFault, type ErrorBody } from '../errors.ts'
 import { Refusal } from './funds-commands.ts'
+import { historyFault } from './history-faults.ts'
 import type { Api } from './http.ts'
 import { RequestInvalid } from './validation.ts'
 
@@ -49,6 +50,12 @@ function send(reply: FastifyReply, status: number, body: ErrorBody): FastifyRepl
 
 function toFault(error: FastifyError, request: FastifyRequest, logger: Logger): ApiFault {
   if (error instanceof ApiFault) return error
+  const ofHistory = historyFault(error)
+  if (ofHistory !== null) {
+    if (ofHistory.code === 'HISTORY_UNAVAILABLE')
+      logger.warn('history cannot be read', { requestId: request.id, error })
+    return ofHistory
+  }
   if (error instanceof RequestInvalid) return new ApiFault('REQUEST_MALFORMED', { details: error.faults })
   // A read that was not answered is simply to be asked again; anything else may have happened.
   if (error.code === 'FST_ERR_HANDLER_TIMEOUT') {

@@ -2,11 +2,11 @@
 // Promises never to call a movement done that may have been something else's id.
 
 import { type Amount, type Asset, CommandType, RejectCode, type Seq, type Shard } from '@wintrades/domain'
-import type { FundsMovement, HistoryReader } from '@wintrades/marketdata'
+import type { FundsMovement, HistoryReader, Place } from '@wintrades/marketdata'
 import type { Submission, Venue } from '@wintrades/venue'
 import { ApiFault } from '../errors.ts'
 import { Refusal, settle } from './funds-commands.ts'
-import { until } from './until.ts'
+import { isHistoryLate } from './history-faults.ts'
 
 export type MovementCommand = Extract<
   Submission,
@@ -43,21 +43,21 @@ export class FundsMovements {
   }
 
   async #original(shard: Shard, asset: Asset, command: MovementCommand, seq: Seq): Promise<Movement> {
-    const find = () =>
-      this.#history
-        .fundsByTransferId(command.account, command.transferId)
-        .find((movement) => movement.shard === shard.index && movement.kind !== CommandType.transfer_in)
+    const find = async (atLeast: readonly Place[]) => {
+      const options = { atLeast, timeout_ms: RECORD_TIMEOUT_MS }
+      const movements = await this.#history.fundsByTransferId(command.account, command.transferId, options)
+      return movements.find((one) => one.shard === shard.index && one.kind !== CommandType.transfer_in)
+    }
     let first: FundsMovement | undefined
-    const settled = await until(RECORD_TIMEOUT_MS, () => {
-      const progress = this.#history.progress(shard.index)
-      first = find()
-      return first !== undefined || progress >= seq
-    })
-    if (first === undefined) {
-      // Orders and movements of an account share one space of ids.
-      if (settled) throw otherUse()
+    try {
+      // Most of the time history has it long since; else it has to be there with the batch that knew it.
+      first = (await find([])) ?? (await find([{ shard: shard.index, seq }]))
+    } catch (error) {
+      if (!isHistoryLate(error)) throw error
       throw new ApiFault('OUTCOME_UNKNOWN')
     }
+    // Orders and movements of an account share one space of ids.
+    if (first === undefined) throw otherUse()
     if (first.kind !== command.type || first.asset !== command.asset) throw otherUse()
     return { seq, asset, amount: first.amount, status: await this.#status(shard, first), duplicate: true }
   }

@@ -24,7 +24,7 @@ import { answers } from './documentation.ts'
 import { FundsMovements, type MovementCommand } from './funds-movements.ts'
 import { type Api, accountOf } from './http.ts'
 import { amountText, type Instruments, positionView } from './instruments.ts'
-import { pageQuery, recorded } from './order-routes.ts'
+import { pageQuery } from './order-routes.ts'
 
 export type FundsRouteParts = {
   readonly config: Pick<Config, 'tradingMode'>
@@ -204,13 +204,13 @@ function addTransferList(api: Api, { venue, history, shards, instruments }: Fund
     async (request, reply) => {
       const { account } = accountOf(request)
       const { minSeq, cursor, limit = PAGE_LIMIT_DEFAULT } = request.query
-      await shards.caughtUp(minSeq, true)
-      const places = recorded(history, shards.all)
-      const page = history.funds(pageQuery(account, shards.all, shards.all.length, undefined, limit, cursor))
+      const caughtUp = await shards.caughtUp(minSeq)
+      const query = pageQuery(account, shards.all, shards.all.length, undefined, limit, cursor)
+      const page = await history.funds({ ...query, ...caughtUp })
       // A transfer has a movement in each of two shards; the one that sent it tells of both.
       const sent = page.items.filter((movement) => movement.kind !== CommandType.transfer_in)
       const inFlight = await transfersInFlight(venue, sent)
-      stampMerged(reply, places)
+      stampMerged(reply, shards.places(page.places))
       return {
         items: sent.map((movement) => transferView(movement, shards, instruments, inFlight)),
         cursor: page.nextCursor,

@@ -101,12 +101,12 @@ export function addMarketRoutes(api: Api, { marketData, history, shards, venue }
         response: answers({ 200: listOf(schemas.PublicTradeView) }),
       },
     },
-    (request, reply) => {
+    async (request, reply) => {
       const market = named(request.params.symbol)
       stampOf(reply, market)
       const { limit = schemas.MARKET_ITEMS_DEFAULT } = request.query
-      const trades = lastTrades(market, history, limit)
-      reply.send({ items: trades.toReversed().map((trade) => tradeJson(market.instrument, trade)) })
+      const trades = await lastTrades(market, history, limit)
+      return { items: trades.toReversed().map((trade) => tradeJson(market.instrument, trade)) }
     },
   )
 
@@ -122,7 +122,7 @@ export function addMarketRoutes(api: Api, { marketData, history, shards, venue }
         response: answers({ 200: listOf(schemas.CandleView) }),
       },
     },
-    (request, reply) => {
+    async (request, reply) => {
       const market = named(request.params.symbol)
       stampOf(reply, market)
       const { interval = '1m', from = 0, to, limit = schemas.MARKET_ITEMS_DEFAULT } = request.query
@@ -132,8 +132,8 @@ export function addMarketRoutes(api: Api, { marketData, history, shards, venue }
         to: (to === undefined ? Number.MAX_SAFE_INTEGER : to * US_PER_MS) as Timestamp,
         limit,
       }
-      const candles = candlesOf(market, history, range)
-      reply.send({ items: candles.map((candle) => candleJson(market.instrument, candle)) })
+      const candles = await candlesOf(market, history, range)
+      return { items: candles.map((candle) => candleJson(market.instrument, candle)) }
     },
   )
 
@@ -197,12 +197,12 @@ export function addMarketRoutes(api: Api, { marketData, history, shards, venue }
 }
 
 /** Oldest first. */
-function lastTrades(market: InstrumentMarket, history: HistoryReader, limit: number): PublicTrade[] {
+async function lastTrades(market: InstrumentMarket, history: HistoryReader, limit: number): Promise<PublicTrade[]> {
   const live = market.trades.latest(limit)
   const missing = limit - live.length
   const first = live[0]?.tradeNumber ?? market.trades.lastTradeNumber + 1
   if (missing <= 0 || first <= 1) return live
-  return [...history.trades(market.instrument.id, Math.max(1, first - missing), first - 1, missing), ...live]
+  return [...(await history.trades(market.instrument.id, Math.max(1, first - missing), first - 1, missing)), ...live]
 }
 
 type CandleRange = {
@@ -213,26 +213,17 @@ type CandleRange = {
 }
 
 /** Live candles, and before them those of history: the two meet where the live ones begin. */
-function candlesOf(
+async function candlesOf(
   market: InstrumentMarket,
   history: HistoryReader,
   { interval, from, to, limit }: CandleRange,
-): Candle[] {
+): Promise<Candle[]> {
   const series = market.candles[interval]
   const live = series.range(from, to, limit)
   const { oldest } = series
   if (live.length >= limit || from >= oldest) return live
   const before = Math.min(to, oldest === 0 ? to : oldest) as Timestamp
-  return [...older(history, market.instrument.id, interval, from, before, limit - live.length), ...live]
-}
-
-function older(
-  history: HistoryReader,
-  instrument: InstrumentId,
-  interval: CandleInterval,
-  from: Timestamp,
-  to: Timestamp,
-  limit: number,
-): Candle[] {
-  return from < to ? history.candles(instrument, interval, from, to, limit) : []
+  if (from >= before) return live
+  const older = await history.candles(market.instrument.id, interval, from, before, limit - live.length)
+  return [...older, ...live]
 }

@@ -18,7 +18,7 @@ import type { OrderEntry } from '../orders/order-entry.ts'
 import { fillView, orderView } from '../orders/order-text.ts'
 import { PAGE_LIMIT_DEFAULT, pageOf } from '../schemas/common.ts'
 import * as schemas from '../schemas/orders.ts'
-import { type ShardSeq, type Shards, stamp, stampMerged } from './consistency.ts'
+import { type Shards, stamp, stampMerged } from './consistency.ts'
 import { answers } from './documentation.ts'
 import { retryAfterSeconds } from './error-handler.ts'
 import { type Api, accountOf } from './http.ts'
@@ -211,15 +211,15 @@ function addOrderLists(api: Api, { venue, history, shards, instruments }: OrderR
       const chosen = shards
         .selected(request.query)
         .filter((one) => instrument === undefined || one.index === instrument.shard)
-      await shards.caughtUp(minSeq, status === 'closed')
+      const caughtUp = await shards.caughtUp(minSeq)
       if (status === 'open') {
         const page = await openOrders.page(chosen, account, instrument, limit, cursor)
         stampMerged(reply, page.places)
         return { items: page.items, cursor: page.cursor }
       }
-      const places = recorded(history, chosen)
-      const page = history.closedOrders(pageQuery(account, chosen, shards.all.length, instrument, limit, cursor))
-      stampMerged(reply, places)
+      const query = pageQuery(account, chosen, shards.all.length, instrument, limit, cursor)
+      const page = await history.closedOrders({ ...query, ...caughtUp })
+      stampMerged(reply, shards.places(page.places))
       return { items: page.items.map((order) => closedView(instruments, shards, order)), cursor: page.nextCursor }
     },
   )
@@ -242,10 +242,10 @@ function addOrderLists(api: Api, { venue, history, shards, instruments }: OrderR
       const chosen = shards
         .selected(request.query)
         .filter((one) => instrument === undefined || one.index === instrument.shard)
-      await shards.caughtUp(minSeq, true)
-      const places = recorded(history, chosen)
-      const page = history.executions(pageQuery(account, chosen, shards.all.length, instrument, limit, cursor))
-      stampMerged(reply, places)
+      const caughtUp = await shards.caughtUp(minSeq)
+      const query = pageQuery(account, chosen, shards.all.length, instrument, limit, cursor)
+      const page = await history.executions({ ...query, ...caughtUp })
+      stampMerged(reply, shards.places(page.places))
       return { items: page.items.map((one) => executionView(instruments, shards, one)), cursor: page.nextCursor }
     },
   )
@@ -277,11 +277,6 @@ function send(reply: FastifyReply, { status, json, shard, seq }: OrderReply): Fa
     reply.header('retry-after', retryAfterSeconds(wait_ms))
   }
   return reply.code(status).type('application/json; charset=utf-8').send(json)
-}
-
-/** How far history was before it was asked, so that what it then says is not older. */
-export function recorded(history: HistoryReader, shards: ReturnType<Shards['selected']>): ShardSeq[] {
-  return shards.map((shard) => ({ shard, seq: history.progress(shard.index) }))
 }
 
 export function pageQuery(

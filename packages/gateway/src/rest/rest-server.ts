@@ -62,8 +62,8 @@ export type RestParts = {
 export type RestServer = { readonly api: Api; readonly readiness: Readiness }
 
 export async function buildRestServer(parts: RestParts): Promise<RestServer> {
-  const { markets, venue, marketData, history, auth, limits, metrics, logger, trusted } = parts
-  const shards = new Shards(markets, venue, history)
+  const { markets, venue, marketData, auth, limits, metrics, logger, trusted } = parts
+  const shards = new Shards(markets, venue)
   const instruments = new Instruments(markets)
   const readiness = new Readiness(venue, shards, marketData)
   const api: Api = Fastify({

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Markets, type RegionName, readMarkets, type ShardIndex, type Timestamp } from '@wintrades/domain'
-import { HistoryReader, HistoryWriter, MarketData } from '@wintrades/marketdata'
+import { MarketData, openSqliteHistory, SqliteHistoryWriter } from '@wintrades/marketdata'
 import { type Config, createLogger, loadConfig, loadSecrets, readYamlFile, type Secrets } from '@wintrades/platform'
 import { Metrics } from '@wintrades/platform/metrics'
 import {
@@ -81,8 +81,8 @@ export async function startRegion(environment: Readonly<Record<string, string>> 
     logger,
     timing: { claimStep_ms: 1, leaseRead_ms: 5, leaseTtl_ms: 60_000 },
   })
-  const writer = new HistoryWriter(join(directory, 'history'), markets, { transaction_ms: 0 })
-  const history = new HistoryReader(join(directory, 'history'), markets)
+  const writer = new SqliteHistoryWriter(join(directory, 'history'), markets, { transaction_ms: 0 })
+  const history = openSqliteHistory(join(directory, 'history'), markets)
   let held = false
   let waiting: (readonly [Uint8Array, Float64Array])[] = []
   const unsubscribe = venue.onBatch(({ bytes, events }) => {
@@ -90,9 +90,9 @@ export async function startRegion(environment: Readonly<Record<string, string>> 
     if (!held) drain()
   })
   const drain = () => {
-    for (const [bytes, events] of waiting) writer.write(bytes, events)
+    for (const [bytes, events] of waiting) void writer.write(bytes, events)
     waiting = []
-    writer.flush()
+    for (const shard of markets.shards) void writer.flush(shard.index)
   }
 
   const gateway = createGateway({
@@ -133,8 +133,8 @@ export async function startRegion(environment: Readonly<Record<string, string>> 
       await gateway.stop()
       unsubscribe()
       await venue.close()
-      history.close()
-      writer.close()
+      await history.close()
+      await writer.close()
       rmSync(directory, { recursive: true, force: true })
     },
   }

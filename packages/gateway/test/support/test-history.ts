@@ -3,13 +3,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { HistoryReader, HistoryWriter } from '@wintrades/marketdata'
+import { type HistoryReader, openSqliteHistory, SqliteHistoryWriter } from '@wintrades/marketdata'
 import type { CommittedBatch } from '@wintrades/venue'
 import { markets, type TestVenue } from './test-venue.ts'
 
 export class TestHistory {
   readonly reader: HistoryReader
-  readonly #writer: HistoryWriter
+  readonly #writer: SqliteHistoryWriter
   readonly #directory: string
   readonly #stop: () => void
   #waiting: CommittedBatch[] = []
@@ -17,8 +17,8 @@ export class TestHistory {
 
   constructor(venue: TestVenue) {
     this.#directory = mkdtempSync(join(tmpdir(), 'wintrades-orders-'))
-    this.#writer = new HistoryWriter(this.#directory, markets, { transaction_ms: 0 })
-    this.reader = new HistoryReader(this.#directory, markets)
+    this.#writer = new SqliteHistoryWriter(this.#directory, markets, { transaction_ms: 0 })
+    this.reader = openSqliteHistory(this.#directory, markets)
     this.#waiting.push(...venue.batches)
     this.#write()
     this.#stop = venue.onBatch((batch) => {
@@ -34,14 +34,15 @@ export class TestHistory {
 
   close(): void {
     this.#stop()
-    this.reader.close()
-    this.#writer.close()
+    void this.reader.close()
+    void this.#writer.close()
     rmSync(this.#directory, { recursive: true, force: true })
   }
 
   #write(): void {
-    for (const { bytes, events } of this.#waiting) this.#writer.write(bytes, events)
+    // With files, all of it is done when the call returns.
+    for (const { bytes, events } of this.#waiting) void this.#writer.write(bytes, events)
     this.#waiting = []
-    this.#writer.flush()
+    for (const shard of markets.shards) void this.#writer.flush(shard.index)
   }
 }

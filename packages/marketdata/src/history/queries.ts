@@ -1,8 +1,8 @@
 // Every question that the gateway asks the history, as typed queries for SQLite and MySQL. Each is served by an index (a test shows it),
 // reads at most its limit, and goes on by key: "after this row", never "skip n rows".
 
-import type { AccountId, InstrumentId, OrderId, ShardIndex } from '@wintrades/domain'
-import type { Kysely } from 'kysely'
+import { type AccountId, type InstrumentId, type OrderId, type ShardIndex, shardOfOrder } from '@wintrades/domain'
+import { type Kysely, sql } from 'kysely'
 import { OrderStatus } from '../order-status.ts'
 import type { HistoryDatabase } from './schema.ts'
 
@@ -14,17 +14,27 @@ export const NEWEST: EventKey = { seq: Number.MAX_SAFE_INTEGER, idx: 0, part: 0 
 
 type Database = Kysely<HistoryDatabase>
 
-export function orderById(database: Database, order: OrderId) {
-  return database.selectFrom('orders').selectAll().where('order_id', '=', order).compile()
+/** The shard where it is no part of the index: as a bare column it would tempt SQLite to walk the primary key instead. */
+const FILTERED_SHARD = sql<number>`+${sql.ref('shard')}`
+
+export function orderById(database: Database, account: AccountId, order: OrderId) {
+  return database
+    .selectFrom('orders')
+    .selectAll()
+    .where('account', '=', account)
+    .where('shard', '=', shardOfOrder(order))
+    .where('order_id', '=', order)
+    .compile()
 }
 
 /** The newest order of that client order id: an id may be used again once the engine has forgotten it. */
-export function orderByClientId(database: Database, account: AccountId, clientOrderId: string) {
+export function orderByClientId(database: Database, account: AccountId, shard: ShardIndex, clientOrderId: string) {
   return database
     .selectFrom('orders')
     .selectAll()
     .where('account', '=', account)
     .where('client_order_id', '=', clientOrderId)
+    .where(FILTERED_SHARD, '=', shard)
     .orderBy('order_id', 'desc')
     .limit(1)
     .compile()
@@ -33,13 +43,20 @@ export function orderByClientId(database: Database, account: AccountId, clientOr
 export function closedOrders(
   database: Database,
   account: AccountId,
+  shard: ShardIndex,
   instrument: InstrumentId | null,
   before: number,
   limit: number,
 ) {
-  let query = database.selectFrom('orders').selectAll().where('account', '=', account).where('order_id', '<', before)
-  if (instrument !== null) query = query.where('instrument', '=', instrument)
-  return query.where('status', '>=', OrderStatus.filled).orderBy('order_id', 'desc').limit(limit).compile()
+  let query = database.selectFrom('orders').selectAll().where('account', '=', account)
+  // Without an instrument the primary key has the order; with one, the index that begins with both has.
+  query = instrument === null ? query.where('shard', '=', shard) : query.where('instrument', '=', instrument)
+  return query
+    .where('order_id', '<', before)
+    .where('status', '>=', OrderStatus.filled)
+    .orderBy('order_id', 'desc')
+    .limit(limit)
+    .compile()
 }
 
 export function executionsOfAccount(
@@ -81,33 +98,6 @@ export function executionsOfOrder(database: Database, order: OrderId, limit: num
     .compile()
 }
 
-export function postingsOfAccount(
-  database: Database,
-  account: AccountId,
-  shard: ShardIndex,
-  before: EventKey,
-  limit: number,
-) {
-  return database
-    .selectFrom('postings')
-    .selectAll()
-    .where('account', '=', account)
-    .where('shard', '=', shard)
-    .where('seq', '<=', before.seq)
-    .where(({ eb, or, and }) =>
-      or([
-        eb('seq', '<', before.seq),
-        eb('idx', '<', before.idx),
-        and([eb('idx', '=', before.idx), eb('leg', '<', before.part)]),
-      ]),
-    )
-    .orderBy('seq', 'desc')
-    .orderBy('idx', 'desc')
-    .orderBy('leg', 'desc')
-    .limit(limit)
-    .compile()
-}
-
 export function fundsOfAccount(
   database: Database,
   account: AccountId,
@@ -128,12 +118,19 @@ export function fundsOfAccount(
     .compile()
 }
 
-export function fundsByTransferId(database: Database, account: AccountId, transferId: string, limit: number) {
+export function fundsByTransferId(
+  database: Database,
+  account: AccountId,
+  shard: ShardIndex,
+  transferId: string,
+  limit: number,
+) {
   return database
     .selectFrom('funds')
     .selectAll()
     .where('account', '=', account)
     .where('transfer_id', '=', transferId)
+    .where(FILTERED_SHARD, '=', shard)
     .orderBy('seq', 'desc')
     .limit(limit)
     .compile()

@@ -1,7 +1,8 @@
-// Reads the history of every shard from this process's own read-only connections. Promises pages in order without repeats or holes
-// while rows are being written; where nothing has been written yet it finds nothing. How far history is behind: `progress`.
+// Reads the history of every shard, from the nearest server that has what is asked for. Promises pages in order without repeats or holes
+// while rows are being written, and that a read which names what it must have seen (`atLeast`) sees it or is refused; where nothing has
+// been written yet it finds nothing.
 
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import { setTimeout as pause } from 'node:timers/promises'
 import {
   type AccountId,
   type Amount,
@@ -19,24 +20,33 @@ import {
   type RejectCode,
   type SelfTradePrevention,
   type Seq,
-  type Shard,
   type ShardIndex,
   type Side,
   shardOfOrder,
   type TimeInForce,
   type Timestamp,
 } from '@wintrades/domain'
-import type { CompiledQuery } from 'kysely'
+import { compilingQueries } from '@wintrades/platform/migrations'
+import type { CompiledQuery, Kysely } from 'kysely'
 import type { OrderSnapshot } from '../live/account-feed.ts'
 import { CANDLE_INTERVAL_SECONDS, CANDLE_INTERVALS, type Candle, type CandleInterval } from '../live/candles.ts'
 import type { MarketHistory } from '../live/instrument-market.ts'
 import type { PublicTrade } from '../live/recent-trades.ts'
 import type { OrderStatus } from '../order-status.ts'
+import { LEGS_MAX, type Posting, postingsOfExecution, postingsOfFunds } from './postings.ts'
 import * as ask from './queries.ts'
-import type { ExecutionsTable, FundsTable, HistoryDatabase, OrdersTable, PostingKind, TradesTable } from './schema.ts'
-import { historyQueries } from './schema.ts'
-import { historyPath, openHistoryToRead } from './store.ts'
-import { candleOf } from './writer.ts'
+import type {
+  CandlesTable,
+  ExecutionsTable,
+  FundsTable,
+  HistoryDatabase,
+  OrdersTable,
+  ProgressTable,
+  RejectsTable,
+  TradesTable,
+} from './schema.ts'
+import { HistoryNotCaughtUp, type HistoryServer, HistoryUnavailable, type Question } from './server.ts'
+import { candleOf } from './writing.ts'
 
 /** An order as history has it. */
 export type HistoricOrder = OrderSnapshot & {
@@ -85,18 +95,6 @@ export type FundsMovement = {
   readonly timestamp: Timestamp
 }
 
-export type Posting = {
-  readonly shard: ShardIndex
-  readonly seq: Seq
-  readonly index: number
-  readonly account: AccountId
-  readonly asset: AssetId
-  /** Signed. */
-  readonly amount: number
-  readonly kind: PostingKind
-  readonly timestamp: Timestamp
-}
-
 export type CommandReject = {
   readonly shard: ShardIndex
   readonly seq: Seq
@@ -111,10 +109,24 @@ export type CommandReject = {
   readonly timestamp: Timestamp
 }
 
-/** Newest first. `nextCursor` is null when there is no more. */
-export type Page<Item> = { readonly items: readonly Item[]; readonly nextCursor: string | null }
+/** How far history was, at least, when it was read. */
+export type Place = { readonly shard: ShardIndex; readonly seq: Seq }
 
-export type PageQuery = {
+/** What was read, and how far the shard's history was. */
+export type Found<Value> = { readonly value: Value; readonly seq: Seq }
+
+/** Newest first. `nextCursor` is null when there is no more. */
+export type Page<Item> = {
+  readonly items: readonly Item[]
+  readonly nextCursor: string | null
+  /** Of every shard that was read. */
+  readonly places: readonly Place[]
+}
+
+/** What a read must have seen, and how long that may be waited for. */
+export type ReadOptions = { readonly atLeast?: readonly Place[]; readonly timeout_ms?: number }
+
+export type PageQuery = ReadOptions & {
   readonly account: AccountId
   /** Only this instrument's. */
   readonly instrument?: InstrumentId
@@ -130,7 +142,12 @@ export const PAGE_LIMIT_MAX = 1_000
 const TRADES_LIMIT_MAX = 10_000
 const LIVE_TRADES = 1_024
 const LIVE_CANDLES = 1_500
-const queries = historyQueries('sqlite')
+/** How long a server is waited for that is not yet where a read wants it, before the next one is asked. */
+const SERVER_WAIT_MS = 300
+const TIMEOUT_MS = 2_000
+const POLL_MS = 5
+/** A server that kept a read waiting in vain is not waited for again so soon. */
+const LATE_REST_MS = 5_000
 
 /** Whether a text may be given back as a cursor. */
 export function isPageCursor(text: string): boolean {
@@ -142,36 +159,50 @@ export function isPageCursor(text: string): boolean {
 
 export class HistoryReader {
   readonly #markets: Markets
-  readonly #shards: readonly ShardReader[]
+  readonly #servers: readonly Watched[]
+  readonly #shards: readonly ShardIndex[]
 
-  constructor(directory: string, markets: Markets) {
+  /** `servers`: the nearest first; the last one has everything that is durable. */
+  constructor(markets: Markets, servers: readonly HistoryServer[]) {
+    assert(servers.length > 0, 'a history is read from somewhere')
     this.#markets = markets
-    this.#shards = markets.shards.map((shard) => new ShardReader(directory, shard))
+    this.#servers = servers.map((server) => new Watched(server))
+    this.#shards = markets.shards.map((shard) => shard.index)
   }
 
-  /** The last batch of a shard that is in the history; 0: none. */
-  progress(shard: ShardIndex): Seq {
-    const [row] = this.#at(shard).all<HistoryDatabase['progress']>(ask.progressOf(queries, shard))
-    return (row?.seq ?? 0) as Seq
+  /** The last batch of a shard that is in the history, as the nearest server that answers has it; 0: none. */
+  async progress(shard: ShardIndex): Promise<Seq> {
+    const { seqs } = await this.#ask([shard], () => [], {})
+    return seqs.get(shard) ?? (0 as Seq)
   }
 
-  orderById(order: OrderId): HistoricOrder | null {
+  async orderById(account: AccountId, order: OrderId, options: ReadOptions = {}): Promise<Found<HistoricOrder | null>> {
     const shard = shardOfOrder(order)
-    const [row] = this.#shards[shard]?.all<OrdersTable>(ask.orderById(queries, order)) ?? []
-    return row === undefined ? null : orderOf(row)
+    return await this.#one<OrdersTable, HistoricOrder>(
+      shard,
+      (queries) => ask.orderById(queries, account, order),
+      orderOf,
+      options,
+    )
   }
 
   /** The newest order that the account gave this id in a shard. */
-  orderByClientId(shard: ShardIndex, account: AccountId, clientOrderId: string): HistoricOrder | null {
-    const [row] = this.#at(shard).all<OrdersTable>(ask.orderByClientId(queries, account, clientOrderId))
-    return row === undefined ? null : orderOf(row)
+  async orderByClientId(
+    shard: ShardIndex,
+    account: AccountId,
+    clientOrderId: string,
+    options: ReadOptions = {},
+  ): Promise<Found<HistoricOrder | null>> {
+    const query = (queries: Queries) => ask.orderByClientId(queries, account, shard, clientOrderId)
+    return await this.#one<OrdersTable, HistoricOrder>(shard, query, orderOf, options)
   }
 
   /** Orders that are done or were rejected. */
-  closedOrders(query: PageQuery): Page<HistoricOrder> {
-    return this.#page(query, {
-      rows: (shard, before, limit) =>
-        shard.all<OrdersTable>(ask.closedOrders(queries, query.account, query.instrument ?? null, before.seq, limit)),
+  async closedOrders(query: PageQuery): Promise<Page<HistoricOrder>> {
+    return await this.#page<OrdersTable, HistoricOrder>(query, {
+      questions: (queries, shard, before, limit) => [
+        ask.closedOrders(queries, query.account, shard, query.instrument ?? null, before.seq, limit),
+      ],
       keyOf: (row) => ({ seq: row.order_id, idx: 0, part: 0 }),
       timeOf: (row) => row.accepted_at,
       itemOf: orderOf,
@@ -179,12 +210,11 @@ export class HistoryReader {
   }
 
   /** Fills of an account's orders. */
-  executions(query: PageQuery): Page<Execution> {
-    return this.#page(query, {
-      rows: (shard, before, limit) =>
-        shard.all<ExecutionsTable>(
-          ask.executionsOfAccount(queries, query.account, shard.index, query.instrument ?? null, before, limit),
-        ),
+  async executions(query: PageQuery): Promise<Page<Execution>> {
+    return await this.#page<ExecutionsTable, Execution>(query, {
+      questions: (queries, shard, before, limit) => [
+        ask.executionsOfAccount(queries, query.account, shard, query.instrument ?? null, before, limit),
+      ],
       keyOf: (row) => ({ seq: row.seq, idx: row.idx, part: row.taker }),
       timeOf: (row) => row.timestamp,
       itemOf: executionOf,
@@ -192,16 +222,18 @@ export class HistoryReader {
   }
 
   /** Fills of one order, oldest first, at most {@link PAGE_LIMIT_MAX}. */
-  executionsOfOrder(order: OrderId): Execution[] {
-    const shard = this.#shards[shardOfOrder(order)]
-    return (shard?.all<ExecutionsTable>(ask.executionsOfOrder(queries, order, PAGE_LIMIT_MAX)) ?? []).map(executionOf)
+  async executionsOfOrder(order: OrderId, options: ReadOptions = {}): Promise<Execution[]> {
+    const shard = shardOfOrder(order)
+    if (!this.#shards.includes(shard)) return []
+    const query = (queries: Queries) => [{ shard, query: ask.executionsOfOrder(queries, order, PAGE_LIMIT_MAX) }]
+    const { rows } = await this.#ask([shard], query, options)
+    return (rows[0] as ExecutionsTable[]).map(executionOf)
   }
 
   /** Deposits, withdrawals and both ends of transfers. */
-  funds(query: PageQuery): Page<FundsMovement> {
-    return this.#page(query, {
-      rows: (shard, before, limit) =>
-        shard.all<FundsTable>(ask.fundsOfAccount(queries, query.account, shard.index, before, limit)),
+  async funds(query: PageQuery): Promise<Page<FundsMovement>> {
+    return await this.#page<FundsTable, FundsMovement>(query, {
+      questions: (queries, shard, before, limit) => [ask.fundsOfAccount(queries, query.account, shard, before, limit)],
       keyOf: (row) => ({ seq: row.seq, idx: row.idx, part: 0 }),
       timeOf: (row) => row.timestamp,
       itemOf: fundsOf,
@@ -209,29 +241,43 @@ export class HistoryReader {
   }
 
   /** Every movement with that id, in every shard: a transfer that has arrived has one in each of two. */
-  fundsByTransferId(account: AccountId, transferId: string): FundsMovement[] {
-    return this.#shards.flatMap((shard) =>
-      shard.all<FundsTable>(ask.fundsByTransferId(queries, account, transferId, PAGE_LIMIT_MAX)).map(fundsOf),
-    )
+  async fundsByTransferId(account: AccountId, transferId: string, options: ReadOptions = {}): Promise<FundsMovement[]> {
+    const questions = (queries: Queries) =>
+      this.#shards.map((shard) => ({
+        shard,
+        query: ask.fundsByTransferId(queries, account, shard, transferId, PAGE_LIMIT_MAX),
+      }))
+    const { rows } = await this.#ask(this.#shards, questions, options)
+    return (rows as FundsTable[][]).flat().map(fundsOf)
   }
 
-  postings(query: PageQuery): Page<Posting> {
-    return this.#page(query, {
-      rows: (shard, before, limit) =>
-        shard.all<HistoryDatabase['postings']>(
-          ask.postingsOfAccount(queries, query.account, shard.index, before, limit),
-        ),
-      keyOf: (row) => ({ seq: row.seq, idx: row.idx, part: row.leg }),
-      timeOf: (row) => row.timestamp,
-      itemOf: postingOf,
+  /** What was posted to an account: by its trades and by movements of its funds. */
+  async postings(query: PageQuery): Promise<Page<Posting>> {
+    return await this.#page<Posting, Posting>(query, {
+      questions: (queries, shard, before, limit) => [
+        ask.executionsOfAccount(queries, query.account, shard, null, { ...before, part: LEGS_MAX }, limit),
+        ask.fundsOfAccount(queries, query.account, shard, { ...before, idx: before.idx + 1 }, limit),
+      ],
+      rowsOf: ([executions, funds], before, limit) =>
+        [
+          ...(executions as ExecutionsTable[]).flatMap(postingsOfExecution),
+          ...(funds as FundsTable[]).flatMap(postingsOfFunds),
+        ]
+          .filter((posting) => posting.account === query.account && isBefore(keyOfPosting(posting), before))
+          .sort((a, b) => b.seq - a.seq || b.index - a.index || b.leg - a.leg)
+          .slice(0, limit),
+      keyOf: keyOfPosting,
+      timeOf: (posting) => posting.timestamp,
+      itemOf: (posting) => posting,
     })
   }
 
   /** Refused commands other than orders. */
-  rejects(query: PageQuery): Page<CommandReject> {
-    return this.#page(query, {
-      rows: (shard, before, limit) =>
-        shard.all<HistoryDatabase['rejects']>(ask.rejectsOfAccount(queries, query.account, shard.index, before, limit)),
+  async rejects(query: PageQuery): Promise<Page<CommandReject>> {
+    return await this.#page<RejectsTable, CommandReject>(query, {
+      questions: (queries, shard, before, limit) => [
+        ask.rejectsOfAccount(queries, query.account, shard, before, limit),
+      ],
       keyOf: (row) => ({ seq: row.seq, idx: row.idx, part: 0 }),
       timeOf: (row) => row.timestamp,
       itemOf: rejectOf,
@@ -239,50 +285,52 @@ export class HistoryReader {
   }
 
   /** Candles with `from ≤ openTime < to`, oldest first; of more than `limit` the newest. */
-  candles(instrument: InstrumentId, interval: CandleInterval, from: Timestamp, to: Timestamp, limit: number): Candle[] {
+  async candles(
+    instrument: InstrumentId,
+    interval: CandleInterval,
+    from: Timestamp,
+    to: Timestamp,
+    limit: number,
+  ): Promise<Candle[]> {
     const seconds = CANDLE_INTERVAL_SECONDS[interval]
-    const query = ask.candlesOf(queries, instrument, seconds, from, to, Math.min(limit, LIVE_CANDLES))
-    return this.#of(instrument).all<HistoryDatabase['candles']>(query).reverse().map(candleOf)
+    const { shard } = this.#instrument(instrument)
+    const questions = (queries: Queries) => [
+      { shard, query: ask.candlesOf(queries, instrument, seconds, from, to, Math.min(limit, LIVE_CANDLES)) },
+    ]
+    const { rows } = await this.#ask([shard], questions, {})
+    return (rows[0] as CandlesTable[]).toReversed().map(candleOf)
   }
 
   /** Trades with `first ≤ tradeNumber ≤ last`, oldest first. */
-  trades(instrument: InstrumentId, first: number, last: number, limit: number): PublicTrade[] {
-    const query = ask.tradesOf(queries, instrument, first, last, Math.min(limit, TRADES_LIMIT_MAX))
-    return this.#of(instrument).all<TradesTable>(query).map(tradeOf)
-  }
-
-  /** The last trades, oldest first. */
-  lastTrades(instrument: InstrumentId, limit: number): PublicTrade[] {
-    const query = ask.lastTradesOf(queries, instrument, Math.min(limit, TRADES_LIMIT_MAX))
-    return this.#of(instrument).all<TradesTable>(query).reverse().map(tradeOf)
+  async trades(instrument: InstrumentId, first: number, last: number, limit: number): Promise<PublicTrade[]> {
+    const { shard } = this.#instrument(instrument)
+    const questions = (queries: Queries) => [
+      { shard, query: ask.tradesOf(queries, instrument, first, last, Math.min(limit, TRADES_LIMIT_MAX)) },
+    ]
+    const { rows } = await this.#ask([shard], questions, {})
+    return (rows[0] as TradesTable[]).map(tradeOf)
   }
 
   /** What live market data begins with, read at one moment. */
-  marketHistory(instrument: InstrumentId): MarketHistory {
-    return this.#of(instrument).atOneMoment(() => {
-      const trades = this.lastTrades(instrument, LIVE_TRADES)
-      const candles = Object.fromEntries(
-        CANDLE_INTERVALS.map((interval) => [
-          interval,
-          this.candles(instrument, interval, 0 as Timestamp, Number.MAX_SAFE_INTEGER as Timestamp, LIVE_CANDLES),
-        ]),
-      ) as Record<CandleInterval, Candle[]>
-      return { lastTradeNumber: trades.at(-1)?.tradeNumber ?? 0, candles, trades }
-    })
+  async marketHistory(instrument: InstrumentId): Promise<MarketHistory> {
+    const { shard } = this.#instrument(instrument)
+    const questions = (queries: Queries) => [
+      { shard, query: ask.lastTradesOf(queries, instrument, LIVE_TRADES) },
+      ...CANDLE_INTERVALS.map((interval) => {
+        const seconds = CANDLE_INTERVAL_SECONDS[interval]
+        return { shard, query: ask.candlesOf(queries, instrument, seconds, 0, Number.MAX_SAFE_INTEGER, LIVE_CANDLES) }
+      }),
+    ]
+    const { rows } = await this.#ask([shard], questions, {}, true)
+    const trades = (rows[0] as TradesTable[]).toReversed().map(tradeOf)
+    const candles = Object.fromEntries(
+      CANDLE_INTERVALS.map((interval, i) => [interval, (rows[i + 1] as CandlesTable[]).toReversed().map(candleOf)]),
+    ) as Record<CandleInterval, Candle[]>
+    return { lastTradeNumber: trades.at(-1)?.tradeNumber ?? 0, candles, trades }
   }
 
-  close(): void {
-    for (const shard of this.#shards) shard.close()
-  }
-
-  #at(shard: ShardIndex): ShardReader {
-    const reader = this.#shards[shard]
-    assert(reader !== undefined, `shard ${shard} is not in markets.yml`)
-    return reader
-  }
-
-  #of(instrument: InstrumentId): ShardReader {
-    return this.#at(this.#instrument(instrument).shard)
+  async close(): Promise<void> {
+    await Promise.all(this.#servers.map((server) => server.close()))
   }
 
   #instrument(id: InstrumentId): Instrument {
@@ -291,16 +339,35 @@ export class HistoryReader {
     return instrument
   }
 
-  #page<Row, Item>(query: PageQuery, kind: PageKind<Row, Item>): Page<Item> {
+  async #one<Row, Value>(
+    shard: ShardIndex,
+    query: (queries: Queries) => CompiledQuery,
+    read: (row: Row) => Value,
+    options: ReadOptions,
+  ): Promise<Found<Value | null>> {
+    // An order id that a client made up may name a shard that there is not.
+    if (!this.#shards.includes(shard)) return { value: null, seq: 0 as Seq }
+    const { rows, seqs } = await this.#ask([shard], (queries) => [{ shard, query: query(queries) }], options)
+    const [row] = rows[0] as Row[]
+    return { value: row === undefined ? null : read(row), seq: seqs.get(shard) ?? (0 as Seq) }
+  }
+
+  async #page<Row, Item>(query: PageQuery, kind: PageKind<Row, Item>): Promise<Page<Item>> {
     assert(query.limit >= 1 && query.limit <= PAGE_LIMIT_MAX, `pages have 1 to ${PAGE_LIMIT_MAX} items`)
     const only = query.instrument === undefined ? query.shard : this.#instrument(query.instrument).shard
-    const shards = only === undefined ? this.#shards : [this.#at(only)]
-    const places = readCursor(query.cursor)
-    const lines = shards.map((shard) => ({
-      shard,
-      rows: kind.rows(shard, places.get(shard.index) ?? ask.NEWEST, query.limit + 1),
-      taken: 0,
-    }))
+    const shards = only === undefined ? this.#shards : [only]
+    const keys = readCursor(query.cursor)
+    const before = (shard: ShardIndex) => keys.get(shard) ?? ask.NEWEST
+    const limit = query.limit + 1
+    const questions = (queries: Queries) =>
+      shards.flatMap((shard) => kind.questions(queries, shard, before(shard), limit).map((query) => ({ shard, query })))
+    const { rows, seqs } = await this.#ask(shards, questions, query)
+    const perShard = rows.length / shards.length
+    const lines = shards.map((shard, i) => {
+      const answers = rows.slice(i * perShard, (i + 1) * perShard)
+      const found = kind.rowsOf === undefined ? (answers[0] as Row[]) : kind.rowsOf(answers, before(shard), limit)
+      return { shard, rows: found, taken: 0 }
+    })
     const items: Item[] = []
     while (items.length < query.limit) {
       let newest: (typeof lines)[number] | undefined
@@ -311,81 +378,179 @@ export class HistoryReader {
       }
       if (newest === undefined) break
       const row = newest.rows[newest.taken++] as Row
-      places.set(newest.shard.index, kind.keyOf(row))
+      keys.set(newest.shard, kind.keyOf(row))
       items.push(kind.itemOf(row))
     }
     const more = lines.some((line) => line.taken < line.rows.length)
-    return { items, nextCursor: more ? formatPageCursor(places) : null }
+    const places = shards.map((shard) => ({ shard, seq: seqs.get(shard) ?? (0 as Seq) }))
+    return { items, nextCursor: more ? formatPageCursor(keys) : null, places }
+  }
+
+  /**
+   * Asks the nearest server that is where the read wants it. A server that is behind is waited for a little, the last one until the
+   * time is over; one that does not answer is passed over.
+   */
+  async #ask(
+    shards: readonly ShardIndex[],
+    questions: (queries: Queries) => readonly Question[],
+    options: ReadOptions,
+    atOneMoment = false,
+  ): Promise<Answer> {
+    const { atLeast = [], timeout_ms = TIMEOUT_MS } = options
+    const wanted = atLeast.filter((place) => place.seq > 0 && this.#shards.includes(place.shard))
+    const asked = [...new Set([...shards, ...wanted.map((place) => place.shard)])]
+    const end_ms = performance.now() + timeout_ms
+    let failure: unknown
+    for (const server of this.#servers) {
+      const isLast = server === this.#servers.at(-1)
+      const wait_ms = isLast ? end_ms - performance.now() : Math.min(server.patience_ms, end_ms - performance.now())
+      try {
+        const answer = await server.ask(asked, questions(server.queries), atOneMoment, wanted, wait_ms)
+        if (answer !== null) return answer
+        failure = undefined
+      } catch (error) {
+        failure ??= error
+      }
+    }
+    if (failure !== undefined) throw new HistoryUnavailable(failure)
+    const [first] = wanted
+    assert(first !== undefined, 'who waits for nothing is answered')
+    throw new HistoryNotCaughtUp(first.shard, first.seq)
   }
 }
 
+type Queries = Kysely<HistoryDatabase>
+type Answer = { readonly rows: readonly (readonly object[])[]; readonly seqs: ReadonlyMap<ShardIndex, Seq> }
+type Waiting = {
+  readonly wanted: readonly Place[]
+  readonly until_ms: number
+  readonly done: (reached: boolean) => void
+}
+
+/** A server, and where it is. All who wait for it share one look in so many milliseconds. */
+class Watched {
+  readonly queries: Queries
+  readonly #server: HistoryServer
+  readonly #waiting = new Set<Waiting>()
+  #watching = false
+  #lateUntil_ms = 0
+  #closed = false
+
+  constructor(server: HistoryServer) {
+    this.#server = server
+    this.queries = compilingQueries<HistoryDatabase>(server.dialect)
+  }
+
+  get patience_ms(): number {
+    return performance.now() < this.#lateUntil_ms ? 0 : SERVER_WAIT_MS
+  }
+
+  /** null: it has not come to where it is wanted in that time. */
+  async ask(
+    shards: readonly ShardIndex[],
+    questions: readonly Question[],
+    atOneMoment: boolean,
+    wanted: readonly Place[],
+    wait_ms: number,
+  ): Promise<Answer | null> {
+    const until_ms = performance.now() + wait_ms
+    for (;;) {
+      // Its place first: what is read after it is not older.
+      const rows = await this.#server.ask([...this.#places(shards), ...questions], atOneMoment)
+      const seqs = placesOf(rows.slice(0, shards.length) as ProgressTable[][])
+      if (meets(seqs, wanted)) return { rows: rows.slice(shards.length), seqs }
+      if (!(await this.#reaches(wanted, until_ms))) return null
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#server.close()
+  }
+
+  #places(shards: readonly ShardIndex[]): Question[] {
+    return shards.map((shard) => ({ shard, query: ask.progressOf(this.queries, shard) }))
+  }
+
+  #reaches(wanted: readonly Place[], until_ms: number): Promise<boolean> {
+    if (until_ms <= performance.now()) return Promise.resolve(false)
+    return new Promise((done) => {
+      this.#waiting.add({ wanted, until_ms, done })
+      if (!this.#watching) void this.#watch()
+    })
+  }
+
+  async #watch(): Promise<void> {
+    this.#watching = true
+    while (this.#waiting.size > 0 && !this.#closed) {
+      await pause(POLL_MS)
+      const shards = [...new Set([...this.#waiting].flatMap((one) => one.wanted.map((place) => place.shard)))]
+      const seqs = await this.#server.ask(this.#places(shards), false).then(
+        (rows) => placesOf(rows as ProgressTable[][]),
+        // It is asked once more by whoever waits, and hears of the failure.
+        () => null,
+      )
+      const now_ms = performance.now()
+      for (const one of this.#waiting) {
+        const reached = seqs === null || meets(seqs, one.wanted)
+        if (!reached && now_ms < one.until_ms) continue
+        if (!reached) this.#lateUntil_ms = now_ms + LATE_REST_MS
+        this.#waiting.delete(one)
+        one.done(reached)
+      }
+    }
+    for (const one of this.#waiting) one.done(false)
+    this.#waiting.clear()
+    this.#watching = false
+  }
+}
+
+function placesOf(rows: readonly (readonly ProgressTable[])[]): Map<ShardIndex, Seq> {
+  return new Map(rows.flatMap((found) => found.map((row) => [row.shard as ShardIndex, row.seq as Seq])))
+}
+
+function meets(seqs: ReadonlyMap<ShardIndex, Seq>, wanted: readonly Place[]): boolean {
+  return wanted.every(({ shard, seq }) => (seqs.get(shard) ?? 0) >= seq)
+}
+
+function keyOfPosting({ seq, index, leg }: Posting): ask.EventKey {
+  return { seq, idx: index, part: leg }
+}
+
+function isBefore(key: ask.EventKey, before: ask.EventKey): boolean {
+  if (key.seq !== before.seq) return key.seq < before.seq
+  return key.idx === before.idx ? key.part < before.part : key.idx < before.idx
+}
+
 type PageKind<Row, Item> = {
-  readonly rows: (shard: ShardReader, before: ask.EventKey, limit: number) => Row[]
+  readonly questions: (
+    queries: Queries,
+    shard: ShardIndex,
+    before: ask.EventKey,
+    limit: number,
+  ) => readonly CompiledQuery[]
+  /** The shard's rows out of the answers, newest first; by default the first answer. */
+  readonly rowsOf?: (answers: readonly (readonly object[])[], before: ask.EventKey, limit: number) => readonly Row[]
   readonly keyOf: (row: Row) => ask.EventKey
   readonly timeOf: (row: Row) => number
   readonly itemOf: (row: Row) => Item
 }
 
 /** `0:1042.7.1,2:88`: per shard, the last row that was given out. */
-function formatPageCursor(places: ReadonlyMap<number, ask.EventKey>): string {
+function formatPageCursor(places: ReadonlyMap<ShardIndex, ask.EventKey>): string {
   return [...places].map(([shard, key]) => `${shard}:${key.seq}.${key.idx}.${key.part}`).join(',')
 }
 
-function readCursor(text: string | undefined): Map<number, ask.EventKey> {
-  const places = new Map<number, ask.EventKey>()
+function readCursor(text: string | undefined): Map<ShardIndex, ask.EventKey> {
+  const places = new Map<ShardIndex, ask.EventKey>()
   if (text === undefined) return places
   assert(isPageCursor(text), 'a cursor is given back as it was')
   for (const place of text.split(',')) {
     const [shard, key] = place.split(':') as [string, string]
     const [seq, idx = '0', part = '0'] = key.split('.') as [string, string?, string?]
-    places.set(Number(shard), { seq: Number(seq), idx: Number(idx), part: Number(part) })
+    places.set(Number(shard) as ShardIndex, { seq: Number(seq), idx: Number(idx), part: Number(part) })
   }
   return places
-}
-
-const STATEMENTS_MAX = 64
-
-/** One shard's file, opened when it is there. */
-class ShardReader {
-  readonly index: ShardIndex
-  readonly #path: string
-  readonly #statements = new Map<string, StatementSync>()
-  #database: DatabaseSync | null = null
-
-  constructor(directory: string, shard: Shard) {
-    this.index = shard.index
-    this.#path = historyPath(directory, shard)
-  }
-
-  all<Row>(query: CompiledQuery): Row[] {
-    this.#database ??= openHistoryToRead(this.#path)
-    if (this.#database === null) return []
-    let statement = this.#statements.get(query.sql)
-    if (statement === undefined) {
-      assert(this.#statements.size < STATEMENTS_MAX, 'the history has a fixed set of queries')
-      statement = this.#database.prepare(query.sql)
-      this.#statements.set(query.sql, statement)
-    }
-    return statement.all(...(query.parameters as SQLInputValue[])) as Row[]
-  }
-
-  /** Whatever `read` asks sees the same commit. */
-  atOneMoment<Result>(read: () => Result): Result {
-    this.#database ??= openHistoryToRead(this.#path)
-    if (this.#database === null) return read()
-    this.#database.exec('BEGIN')
-    try {
-      return read()
-    } finally {
-      this.#database.exec('COMMIT')
-    }
-  }
-
-  close(): void {
-    this.#statements.clear()
-    this.#database?.close()
-    this.#database = null
-  }
 }
 
 function orderOf(row: OrdersTable): HistoricOrder {
@@ -454,19 +619,6 @@ function fundsOf(row: FundsTable): FundsMovement {
     otherShard: row.other_shard as ShardIndex,
     transferNumber: row.transfer_number,
     transferId: row.transfer_id,
-    timestamp: row.timestamp as Timestamp,
-  }
-}
-
-function postingOf(row: HistoryDatabase['postings']): Posting {
-  return {
-    shard: row.shard as ShardIndex,
-    seq: row.seq as Seq,
-    index: row.idx,
-    account: row.account as AccountId,
-    asset: row.asset as AssetId,
-    amount: row.amount,
-    kind: row.kind as PostingKind,
     timestamp: row.timestamp as Timestamp,
   }
 }

@@ -1,5 +1,5 @@
 // From committed batches to history rows: pure, and the same history however the batches are divided into transactions. What one
-// transaction does to an order becomes one row, or one change of a row. Storing is the writer's.
+// transaction does to an order becomes one row, or one change of a row. Storing is the writers'.
 
 import {
   assert,
@@ -29,21 +29,15 @@ import {
 import { CommandCursor } from '../command-cursor.ts'
 import { CANDLE_INTERVALS, CandleSeries } from '../live/candles.ts'
 import { acceptedStatus, doneStatus, OrderStatus, triggeredStatus } from '../order-status.ts'
-import {
-  ACCOUNT_IN_FLIGHT,
-  ACCOUNT_OUTSIDE,
-  type ExecutionsTable,
-  type FundsTable,
-  type OrdersTable,
-  PostingKind,
-  type PostingsTable,
-  type RejectsTable,
-  type TradesTable,
-} from './schema.ts'
+import { type Calendar, dayOf } from './calendar.ts'
+import type { DaysTable, ExecutionsTable, FundsTable, OrdersTable, RejectsTable, TradesTable } from './schema.ts'
 
 /** What happened to an order that was stored earlier; null: that column stays. */
 export type OrderChangeRow = {
+  readonly account: number
+  readonly shard: number
   readonly order_id: number
+  readonly day: number
   status: number | null
   /** 1: its list went live, which decides the status if `status` is null and the order has no trigger of its own. */
   activated: number
@@ -57,29 +51,37 @@ export type OrderChangeRow = {
   updated_seq: number
 }
 
-/** Account that collects the fees. */
-const ACCOUNT_FEES = 0
 /** A transaction's candles are bounded by its trades. */
 const CANDLES_MAX = 2 ** 24
 
-type Batch = { readonly shard: number; readonly seq: number; readonly timestamp: number }
+type Batch = { readonly shard: number; readonly seq: number; readonly timestamp: number; readonly day: number }
 
 export class HistoryRows {
   readonly orders = new Map<number, OrdersTable>()
   readonly orderChanges = new Map<number, OrderChangeRow>()
   readonly executions: ExecutionsTable[] = []
   readonly trades: TradesTable[] = []
-  readonly postings: PostingsTable[] = []
   readonly funds: FundsTable[] = []
   readonly rejects: RejectsTable[] = []
+  /** Days that these batches began. */
+  readonly days: DaysTable[] = []
   /** By instrument, one series per interval; only what these batches traded. */
   readonly candles = new Map<InstrumentId, readonly CandleSeries[]>()
   readonly #instruments = new Map<number, Instrument>()
   readonly #commands = new CommandCursor()
-  #batch: Batch = { shard: 0, seq: 0, timestamp: 0 }
+  readonly #calendar: Calendar
+  #batch: Batch = { shard: 0, seq: 0, timestamp: 0, day: 0 }
 
-  constructor(markets: Markets) {
+  /** `calendar` is the shard's, and grows by the days that batches begin. */
+  constructor(markets: Markets, calendar: Calendar) {
+    this.#calendar = calendar
     for (const instrument of markets.instruments) this.#instruments.set(instrument.id, instrument)
+  }
+
+  /** Rows so far; changes of stored ones included, candles not. */
+  get count(): number {
+    const lists = [this.executions, this.trades, this.funds, this.rejects, this.days]
+    return lists.reduce((sum, list) => sum + list.length, this.orders.size + this.orderChanges.size)
   }
 
   clear(): void {
@@ -87,15 +89,19 @@ export class HistoryRows {
     this.orderChanges.clear()
     this.executions.length = 0
     this.trades.length = 0
-    this.postings.length = 0
     this.funds.length = 0
     this.rejects.length = 0
+    this.days.length = 0
     this.candles.clear()
   }
 
   /** Adds what a batch (that `checkBatch` has passed) and its events say. */
   take(bytes: Uint8Array, events: Float64Array): void {
-    this.#batch = readBatchHeader(bytes)
+    const { shard, seq, timestamp, firstCommand } = readBatchHeader(bytes)
+    const day = dayOf(timestamp)
+    this.#batch = { shard, seq, timestamp, day }
+    const begun = this.#calendar.begin(shard, day, seq, firstCommand)
+    if (begun !== null) this.days.push(begun)
     this.#commands.reset(bytes)
     for (let offset = 0, index = 0; offset < events.length; index++) {
       const type = events[offset] as EventType
@@ -121,14 +127,16 @@ export class HistoryRows {
         this.#done(events, offset)
         break
       case EventType.order_replaced: {
-        const change = this.#changeOf(slot(events, offset, ORDER_REPLACED.order))
+        const change = this.#changeOf(events, offset, ORDER_REPLACED.order)
+        if (change === null) break
         change.price = slot(events, offset, ORDER_REPLACED.price)
         change.quantity = slot(events, offset, ORDER_REPLACED.quantity)
         change.leaves_qty = slot(events, offset, ORDER_REPLACED.leavesQty)
         break
       }
       case EventType.order_reduced: {
-        const change = this.#changeOf(slot(events, offset, ORDER_REDUCED.order))
+        const change = this.#changeOf(events, offset, ORDER_REDUCED.order)
+        if (change === null) break
         change.quantity = slot(events, offset, ORDER_REDUCED.quantity)
         change.leaves_qty = slot(events, offset, ORDER_REDUCED.leavesQty)
         break
@@ -167,12 +175,13 @@ export class HistoryRows {
       this.orders.set(order_id, { ...row, status: OrderStatus.rejected, reject_code, reject_limit, reject_value })
       return
     }
-    const { shard, seq, timestamp } = this.#batch
+    const { shard, seq, timestamp, day } = this.#batch
     this.rejects.push({
+      account: slot(events, offset, EVENT.account),
       shard,
       seq,
       idx: index,
-      account: slot(events, offset, EVENT.account),
+      day,
       command_type,
       order_id,
       client_id: this.#clientId(slot(events, offset, EVENT.command)),
@@ -184,82 +193,86 @@ export class HistoryRows {
   }
 
   #trade(events: Float64Array, offset: number, index: number): void {
-    const { shard, seq, timestamp } = this.#batch
+    const { shard, seq, timestamp, day } = this.#batch
     const instrument = slot(events, offset, EVENT.subject)
     const trade_number = slot(events, offset, TRADE.tradeNumber)
     const price = slot(events, offset, TRADE.price)
     const quantity = slot(events, offset, TRADE.quantity)
     const notional = slot(events, offset, TRADE.notional)
-    const takerSide = slot(events, offset, TRADE.takerSide)
-    const taker = {
-      account: slot(events, offset, EVENT.account),
-      order_id: slot(events, offset, TRADE.takerOrder),
-      side: takerSide,
-      fee: slot(events, offset, TRADE.takerFee),
-    }
-    const maker = {
-      account: slot(events, offset, TRADE.makerAccount),
-      order_id: slot(events, offset, TRADE.makerOrder),
-      side: takerSide === Side.buy ? Side.sell : Side.buy,
-      fee: slot(events, offset, TRADE.makerFee),
-    }
-    const event = { shard, seq, idx: index, instrument, trade_number, price, quantity, notional, timestamp }
-    this.executions.push({ ...event, ...taker, taker: 1 }, { ...event, ...maker, taker: 0 })
+    const taker_side = slot(events, offset, TRADE.takerSide)
+    const takerAccount = slot(events, offset, EVENT.account)
+    const makerAccount = slot(events, offset, TRADE.makerAccount)
+    const takerOrder = slot(events, offset, TRADE.takerOrder)
+    const makerOrder = slot(events, offset, TRADE.makerOrder)
+    const { base, quote, definition } = this.#instrument(instrument)
+    const units = quantity * definition.baseUnitsPerLot
+    const side = (
+      account: number,
+      order_id: number,
+      taker: number,
+      isBuyer: boolean,
+      fee: number,
+    ): ExecutionsTable => ({
+      account,
+      shard,
+      seq,
+      idx: index,
+      taker,
+      day,
+      order_id,
+      instrument,
+      trade_number,
+      side: isBuyer ? Side.buy : Side.sell,
+      price,
+      quantity,
+      notional,
+      fee,
+      base_asset: base.id,
+      base_amount: isBuyer ? units : -units,
+      quote_asset: quote.id,
+      quote_amount: (isBuyer ? -notional : notional) - fee,
+      timestamp,
+    })
+    const takerBuys = taker_side === Side.buy
+    this.executions.push(
+      side(takerAccount, takerOrder, 1, takerBuys, slot(events, offset, TRADE.takerFee)),
+      side(makerAccount, makerOrder, 0, !takerBuys, slot(events, offset, TRADE.makerFee)),
+    )
     this.trades.push({
       instrument,
       trade_number,
+      day,
       seq,
       idx: index,
       price,
       quantity,
-      taker_side: takerSide,
+      taker_side,
       notional,
       timestamp,
     })
-    const ofTaker = this.#changeOf(taker.order_id)
-    ofTaker.status = OrderStatus.partially_filled
-    ofTaker.cum_qty = slot(events, offset, TRADE.takerCumQty)
-    ofTaker.cum_quote = slot(events, offset, TRADE.takerCumQuote)
-    ofTaker.leaves_qty = slot(events, offset, TRADE.takerLeavesQty)
-    const ofMaker = this.#changeOf(maker.order_id)
-    ofMaker.status = OrderStatus.partially_filled
-    ofMaker.cum_qty = slot(events, offset, TRADE.makerCumQty)
-    ofMaker.cum_quote = slot(events, offset, TRADE.makerCumQuote)
-    ofMaker.leaves_qty = slot(events, offset, TRADE.makerLeavesQty)
-    const [buyer, seller] = takerSide === Side.buy ? [taker, maker] : [maker, taker]
-    this.#postTrade(this.#instrument(instrument), index, quantity, notional, buyer, seller)
+    const ofTaker = this.#changeOfOrder(takerAccount, takerOrder)
+    if (ofTaker !== null) {
+      ofTaker.status = OrderStatus.partially_filled
+      ofTaker.cum_qty = slot(events, offset, TRADE.takerCumQty)
+      ofTaker.cum_quote = slot(events, offset, TRADE.takerCumQuote)
+      ofTaker.leaves_qty = slot(events, offset, TRADE.takerLeavesQty)
+    }
+    const ofMaker = this.#changeOfOrder(makerAccount, makerOrder)
+    if (ofMaker !== null) {
+      ofMaker.status = OrderStatus.partially_filled
+      ofMaker.cum_qty = slot(events, offset, TRADE.makerCumQty)
+      ofMaker.cum_quote = slot(events, offset, TRADE.makerCumQuote)
+      ofMaker.leaves_qty = slot(events, offset, TRADE.makerLeavesQty)
+    }
     for (const series of this.#candlesOf(instrument as InstrumentId)) {
       series.add(timestamp as Timestamp, price as Price, quantity, notional, trade_number)
     }
   }
 
-  #postTrade(
-    instrument: Instrument,
-    index: number,
-    quantity: number,
-    notional: number,
-    buyer: { readonly account: number; readonly fee: number },
-    seller: { readonly account: number; readonly fee: number },
-  ): void {
-    const units = quantity * instrument.definition.baseUnitsPerLot
-    const base = instrument.base.id
-    const quote = instrument.quote.id
-    this.#post(buyer.account, index, 0, base, units, PostingKind.trade)
-    this.#post(seller.account, index, 1, base, -units, PostingKind.trade)
-    this.#post(buyer.account, index, 2, quote, -notional - buyer.fee, PostingKind.trade)
-    this.#post(seller.account, index, 3, quote, notional - seller.fee, PostingKind.trade)
-    const fees = buyer.fee + seller.fee
-    if (fees !== 0) this.#post(ACCOUNT_FEES, index, 4, quote, fees, PostingKind.fee)
-  }
-
-  #post(account: number, idx: number, leg: number, asset: number, amount: number, kind: PostingKind): void {
-    const { shard, seq, timestamp } = this.#batch
-    this.postings.push({ account, shard, seq, idx, leg, asset, amount, kind, timestamp })
-  }
-
   #done(events: Float64Array, offset: number): void {
     const reason = slot(events, offset, ORDER_DONE.reason) as DoneReason
-    const change = this.#changeOf(slot(events, offset, ORDER_DONE.order))
+    const change = this.#changeOf(events, offset, ORDER_DONE.order)
+    if (change === null) return
     change.status = doneStatus(reason)
     change.done_reason = reason
     change.cum_qty = slot(events, offset, ORDER_DONE.cumQty)
@@ -268,7 +281,8 @@ export class HistoryRows {
   }
 
   #triggered(events: Float64Array, offset: number): void {
-    const change = this.#changeOf(slot(events, offset, ORDER_TRIGGERED.order))
+    const change = this.#changeOf(events, offset, ORDER_TRIGGERED.order)
+    if (change === null) return
     const triggerPrice = slot(events, offset, ORDER_TRIGGERED.triggerPrice)
     if ('order_type' in change) change.status = triggeredStatus(change.order_type as OrderType, triggerPrice)
     else if (triggerPrice !== 0) change.status = OrderStatus.new
@@ -276,38 +290,43 @@ export class HistoryRows {
   }
 
   #fundsMoved(events: Float64Array, offset: number, index: number): void {
-    const { shard, seq, timestamp } = this.#batch
-    const account = slot(events, offset, EVENT.account)
-    const asset = slot(events, offset, EVENT.subject)
-    const kind = slot(events, offset, FUNDS_MOVED.kind)
-    const amount = slot(events, offset, FUNDS_MOVED.amount)
+    const { shard, seq, timestamp, day } = this.#batch
     this.funds.push({
+      account: slot(events, offset, EVENT.account),
       shard,
       seq,
       idx: index,
-      account,
-      kind,
-      asset,
-      amount,
+      day,
+      kind: slot(events, offset, FUNDS_MOVED.kind),
+      asset: slot(events, offset, EVENT.subject),
+      amount: slot(events, offset, FUNDS_MOVED.amount),
       other_shard: slot(events, offset, FUNDS_MOVED.otherShard),
       transfer_number: slot(events, offset, FUNDS_MOVED.transferNumber),
       movement: slot(events, offset, FUNDS_MOVED.movement),
       transfer_id: this.#clientId(slot(events, offset, EVENT.command)),
       timestamp,
     })
-    const movement = MOVEMENTS[kind]
-    assert(movement !== undefined, `funds movement of kind ${kind} unknown`)
-    this.#post(account, index, 0, asset, amount * movement.sign, movement.kind)
-    this.#post(movement.other, index, 1, asset, -amount * movement.sign, movement.kind)
   }
 
-  /** The row of an order if it is new in this transaction, else the change of the stored one; stamped with this batch. */
-  #changeOf(order_id: number): OrdersTable | OrderChangeRow {
-    const { seq, timestamp } = this.#batch
+  #changeOf(events: Float64Array, offset: number, orderSlot: number): OrdersTable | OrderChangeRow | null {
+    return this.#changeOfOrder(slot(events, offset, EVENT.account), slot(events, offset, orderSlot))
+  }
+
+  /**
+   * The row of an order if it is new in this transaction, else the change of the stored one; stamped with this batch. null: it was
+   * accepted before the first day that this history keeps.
+   */
+  #changeOfOrder(account: number, order_id: number): OrdersTable | OrderChangeRow | null {
+    const { shard, seq, timestamp } = this.#batch
     let change: OrdersTable | OrderChangeRow | undefined = this.orders.get(order_id) ?? this.orderChanges.get(order_id)
     if (change === undefined) {
+      const day = this.#calendar.dayOfOrder(order_id)
+      if (day === null) return null
       change = {
+        account,
+        shard,
         order_id,
+        day,
         status: null,
         activated: 0,
         done_reason: null,
@@ -321,16 +340,19 @@ export class HistoryRows {
       }
       this.orderChanges.set(order_id, change)
     }
+    assert(change.account === account, `order ${order_id} has an event of account ${account}`)
     change.updated_at = timestamp
     change.updated_seq = seq
     return change
   }
 
   #orderRow(order_id: number, order: NewOrder): OrdersTable {
-    const { seq, timestamp } = this.#batch
+    const { shard, seq, timestamp, day } = this.#batch
     return {
-      order_id,
       account: order.account,
+      shard,
+      order_id,
+      day,
       instrument: order.instrument,
       client_order_id: order.clientOrderId,
       side: order.side,
@@ -390,15 +412,6 @@ export class HistoryRows {
     }
     return series
   }
-}
-
-const MOVEMENTS: Readonly<
-  Record<number, { readonly sign: 1 | -1; readonly other: number; readonly kind: PostingKind }>
-> = {
-  [CommandType.deposit]: { sign: 1, other: ACCOUNT_OUTSIDE, kind: PostingKind.deposit },
-  [CommandType.withdraw]: { sign: -1, other: ACCOUNT_OUTSIDE, kind: PostingKind.withdrawal },
-  [CommandType.transfer_out]: { sign: -1, other: ACCOUNT_IN_FLIGHT, kind: PostingKind.transfer_out },
-  [CommandType.transfer_in]: { sign: 1, other: ACCOUNT_IN_FLIGHT, kind: PostingKind.transfer_in },
 }
 
 function slot(events: Float64Array, offset: number, at: number): number {

@@ -1,27 +1,18 @@
-// The history's tables: row types for Kysely, and migrations for SQLite and MySQL from one source. Promises that a release says
-// clearly whether it can work with a database, and that older releases go on working through an expanding migration.
+// The history's tables: row types for Kysely, and migrations for SQLite and MySQL from one source.
 //
 // Every row can be named by (shard, seq, idx): the event of the journal it was derived from. Amounts are integers in an asset's
-// smallest units, prices ticks, quantities lots, times microseconds.
+// smallest units, prices ticks, quantities lots, times microseconds, days those since 1970 (UTC). MySQL's tables are partitioned by day, so
+// `day` is in each of their keys; it follows from the rest of the key, so what was unique without it stays so.
 
-import { assert } from '@wintrades/domain'
-import {
-  type CompiledQuery,
-  type CreateTableBuilder,
-  DummyDriver,
-  Kysely,
-  MysqlAdapter,
-  MysqlIntrospector,
-  MysqlQueryCompiler,
-  SqliteAdapter,
-  SqliteIntrospector,
-  SqliteQueryCompiler,
-  sql,
-} from 'kysely'
+import type { Component, Migration, SchemaSteps, Step, TableBuilder } from '@wintrades/platform/migrations'
+import { columnsOf } from './columns.ts'
 
 export type OrdersTable = {
-  order_id: number
   account: number
+  shard: number
+  order_id: number
+  /** Of the batch that accepted or refused it. */
+  day: number
   instrument: number
   client_order_id: string
   side: number
@@ -56,7 +47,7 @@ export type OrdersTable = {
   updated_seq: number
 }
 
-/** A trade as one of its two sides sees it. */
+/** A trade as one of its two sides sees it, with what it posts to that account (`fee` goes to account 0). */
 export type ExecutionsTable = {
   account: number
   shard: number
@@ -64,6 +55,7 @@ export type ExecutionsTable = {
   idx: number
   /** 1: taker, 0: maker. */
   taker: number
+  day: number
   order_id: number
   instrument: number
   trade_number: number
@@ -72,6 +64,12 @@ export type ExecutionsTable = {
   quantity: number
   notional: number
   fee: number
+  base_asset: number
+  /** Signed, as all that is posted. */
+  base_amount: number
+  quote_asset: number
+  /** Notional and fee. */
+  quote_amount: number
   timestamp: number
 }
 
@@ -79,6 +77,7 @@ export type ExecutionsTable = {
 export type TradesTable = {
   instrument: number
   trade_number: number
+  day: number
   seq: number
   idx: number
   price: number
@@ -88,26 +87,12 @@ export type TradesTable = {
   timestamp: number
 }
 
-/** Double entry: the postings of one event sum to zero in each asset. */
-export type PostingsTable = {
-  /** 0 collects fees; −1 is the world outside, −2 what is in flight between shards. */
-  account: number
-  shard: number
-  seq: number
-  idx: number
-  leg: number
-  asset: number
-  amount: number
-  /** `PostingKind`. */
-  kind: number
-  timestamp: number
-}
-
 export type FundsTable = {
+  account: number
   shard: number
   seq: number
   idx: number
-  account: number
+  day: number
   /** `CommandType` of the movement. */
   kind: number
   asset: number
@@ -137,10 +122,11 @@ export type CandlesTable = {
 
 /** Refused commands that are not orders (a refused order is a row of `orders`). */
 export type RejectsTable = {
+  account: number
   shard: number
   seq: number
   idx: number
-  account: number
+  day: number
   command_type: number
   order_id: number
   client_id: string
@@ -156,288 +142,105 @@ export type ProgressTable = {
   /** The first batch: above 1, this history began later than its journal. */
   first_seq: number
   seq: number
+  /** Of batch `seq`, in hexadecimal digits: the next one has to name it as its predecessor. */
+  hash: string
   timestamp: number
 }
 
-export type SchemaVersionTable = {
-  id: number
-  version: number
-  /** The oldest release (by its own schema version) that can still use this database. */
-  compatible_from: number
+/** The days of a shard that these tables keep. An order's day follows from its id and a row's from its seq. */
+export type DaysTable = {
+  shard: number
+  day: number
+  first_seq: number
+  first_command: number
 }
 
 export type HistoryDatabase = {
   orders: OrdersTable
   executions: ExecutionsTable
   trades: TradesTable
-  postings: PostingsTable
   funds: FundsTable
   candles: CandlesTable
   rejects: RejectsTable
   progress: ProgressTable
-  schema_version: SchemaVersionTable
+  days: DaysTable
 }
 
+/** What a posting is for. */
 export const PostingKind = { trade: 1, fee: 2, deposit: 3, withdrawal: 4, transfer_out: 5, transfer_in: 6 } as const
 export type PostingKind = (typeof PostingKind)[keyof typeof PostingKind]
 
+/** Collects the fees. */
+export const ACCOUNT_FEES = 0
 /** The world outside: deposits come from it, withdrawals go to it. */
 export const ACCOUNT_OUTSIDE = -1
 /** Between shards. */
 export const ACCOUNT_IN_FLIGHT = -2
 
-export type HistoryDialect = 'sqlite' | 'mysql'
+/** Partitioned by day in MySQL; partitions are made ahead and dropped by the operator. */
+export const PARTITIONED_TABLES = ['orders', 'executions', 'trades', 'funds', 'rejects'] as const
+export type PartitionedTable = (typeof PARTITIONED_TABLES)[number]
 
-/** Builds and compiles queries of the history, and never runs them: drivers do. */
-export function historyQueries(dialect: HistoryDialect): Kysely<HistoryDatabase> {
-  if (dialect === 'sqlite') {
-    return new Kysely({
-      dialect: {
-        createAdapter: () => new SqliteAdapter(),
-        createDriver: () => new DummyDriver(),
-        createIntrospector: (kysely) => new SqliteIntrospector(kysely),
-        createQueryCompiler: () => new SqliteQueryCompiler(),
-      },
+/** Rows of days for which no partition was made (in time, or yet) go here. */
+export const REST_PARTITION = 'rest'
+
+const TEXT_COLUMNS: Readonly<Record<string, number>> = {
+  client_order_id: 36,
+  transfer_id: 36,
+  client_id: 36,
+  quote_volume: 40,
+  hash: 64,
+}
+const NULLABLE_COLUMNS: ReadonlySet<string> = new Set(['done_reason'])
+
+export const HISTORY: Component = {
+  name: 'history',
+  migrations: [{ version: 1, compatibleFrom: 1, steps: createEverything }] satisfies Migration[],
+  remedy: 'or have it rebuilt from the journal in an empty place',
+}
+
+function createEverything(schema: SchemaSteps): readonly Step[] {
+  const table = <Name extends keyof HistoryDatabase>(
+    name: Name,
+    key: readonly (keyof HistoryDatabase[Name] & string)[],
+  ) =>
+    schema.createTable(name, (builder) => addKey(addColumns(builder, schema, columnsOf(name)), name, key), {
+      clustered: true,
+      ...(isPartitioned(name)
+        ? { partitions: { column: 'day', ranges: [{ name: REST_PARTITION, below: 'max' }] } }
+        : {}),
     })
-  }
-  return new Kysely({
-    dialect: {
-      createAdapter: () => new MysqlAdapter(),
-      createDriver: () => new DummyDriver(),
-      createIntrospector: (kysely) => new MysqlIntrospector(kysely),
-      createQueryCompiler: () => new MysqlQueryCompiler(),
-    },
-  })
-}
-
-/**
- * One step of the schema. An expanding step adds what older releases do not mind; a contracting one takes away what releases
- * below `compatibleFrom` need, so it comes at least one release after the code stopped using it.
- */
-export type HistoryMigration = {
-  readonly version: number
-  readonly compatibleFrom: number
-  readonly statements: (database: Kysely<HistoryDatabase>, dialect: HistoryDialect) => readonly CompiledQuery[]
-}
-
-export const HISTORY_MIGRATIONS: readonly HistoryMigration[] = [
-  { version: 1, compatibleFrom: 1, statements: createEverything },
-  { version: 2, compatibleFrom: 1, statements: addOrderFields },
-]
-
-export const HISTORY_SCHEMA_VERSION = HISTORY_MIGRATIONS.at(-1)?.version ?? 0
-
-/** A database that this release cannot use, and what to do about it. */
-export class HistorySchemaError extends Error {
-  override readonly name = 'HistorySchemaError'
-}
-
-export type SchemaState = Pick<SchemaVersionTable, 'version' | 'compatible_from'>
-
-/** Migrations still to run, from what the database says of itself (null: it is empty). Throws {@link HistorySchemaError}. */
-export function pendingMigrations(state: SchemaState | null): readonly HistoryMigration[] {
-  checkCompatible(state)
-  return HISTORY_MIGRATIONS.filter((migration) => migration.version > (state?.version ?? 0))
-}
-
-/** Throws {@link HistorySchemaError} when a newer release has taken away what this one needs. */
-export function checkCompatible(state: SchemaState | null): void {
-  if (state === null || state.compatible_from <= HISTORY_SCHEMA_VERSION) return
-  throw new HistorySchemaError(
-    `the history has schema ${state.version}, made by a newer release; this one knows schema ${HISTORY_SCHEMA_VERSION}: ` +
-      'run a release that is at least as new, or move the file away to have it rebuilt from the journal',
-  )
-}
-
-type Columns<Table extends string> = CreateTableBuilder<Table, never>
-
-function createEverything(database: Kysely<HistoryDatabase>, dialect: HistoryDialect): CompiledQuery[] {
-  const schema = database.schema
-  // SQLite makes the row id of a column declared exactly so; MySQL's INTEGER would be too small.
-  const rowId = dialect === 'sqlite' ? 'integer' : 'bigint'
-  const table = <Table extends string>(name: Table, key: readonly string[], integers: readonly string[]) => {
-    let builder: Columns<Table> = schema.createTable(name) as Columns<Table>
-    for (const column of integers) {
-      builder = builder.addColumn(column as never, 'bigint', (it) => it.notNull()) as Columns<Table>
-    }
-    return key.length === 0 ? builder : clustered(builder, key as never[], dialect)
-  }
-  const index = (name: string, on: string, columns: readonly string[]) =>
-    schema
-      .createIndex(name)
-      .on(on)
-      .columns(columns as never[])
-      .compile()
   return [
-    schema
-      .createTable('schema_version')
-      .addColumn('id', rowId, (it) => it.primaryKey())
-      .addColumn('version', 'bigint', (it) => it.notNull())
-      .addColumn('compatible_from', 'bigint', (it) => it.notNull())
-      .compile(),
-    table('progress', ['shard'], ['shard', 'first_seq', 'seq', 'timestamp']).compile(),
-    table('orders', [], [])
-      .addColumn('order_id' as never, rowId, (it) => it.primaryKey())
-      .addColumn('account' as never, 'bigint', (it) => it.notNull())
-      .addColumn('instrument' as never, 'bigint', (it) => it.notNull())
-      .addColumn('client_order_id' as never, 'varchar(36)', (it) => it.notNull())
-      .$call((builder) => notNull(builder, ORDER_INTEGERS))
-      .addColumn('done_reason' as never, 'bigint')
-      .compile(),
-    index('orders_by_account', 'orders', ['account', 'order_id']),
-    index('orders_by_account_instrument', 'orders', ['account', 'instrument', 'order_id']),
-    index('orders_by_client_order_id', 'orders', ['account', 'client_order_id', 'order_id']),
-    table('executions', ['account', 'shard', 'seq', 'idx', 'taker'], EXECUTION_INTEGERS).compile(),
-    index('executions_by_order', 'executions', ['order_id', 'seq', 'idx']),
-    index('executions_by_instrument', 'executions', ['account', 'instrument', 'seq', 'idx', 'taker']),
-    table('trades', ['instrument', 'trade_number'], TRADE_INTEGERS).compile(),
-    table('postings', ['account', 'shard', 'seq', 'idx', 'leg'], POSTING_INTEGERS).compile(),
-    table('funds', ['account', 'shard', 'seq', 'idx'], FUNDS_INTEGERS)
-      .addColumn('transfer_id' as never, 'varchar(36)', (it) => it.notNull())
-      .compile(),
-    index('funds_by_transfer_id', 'funds', ['account', 'transfer_id', 'seq']),
-    table('candles', ['instrument', 'interval_seconds', 'open_time'], CANDLE_INTEGERS)
-      .addColumn('quote_volume' as never, 'varchar(40)', (it) => it.notNull())
-      .compile(),
-    table('rejects', ['account', 'shard', 'seq', 'idx'], REJECT_INTEGERS)
-      .addColumn('client_id' as never, 'varchar(36)', (it) => it.notNull())
-      .compile(),
+    table('progress', ['shard']),
+    table('days', ['shard', 'day']),
+    table('orders', ['account', 'shard', 'order_id', 'day']),
+    schema.createIndex('orders_by_instrument', 'orders', ['account', 'instrument', 'order_id']),
+    schema.createIndex('orders_by_client_order_id', 'orders', ['account', 'client_order_id', 'order_id']),
+    table('executions', ['account', 'shard', 'seq', 'idx', 'taker', 'day']),
+    schema.createIndex('executions_by_order', 'executions', ['order_id', 'seq', 'idx']),
+    schema.createIndex('executions_by_instrument', 'executions', ['account', 'instrument', 'seq', 'idx', 'taker']),
+    table('trades', ['instrument', 'trade_number', 'day']),
+    table('funds', ['account', 'shard', 'seq', 'idx', 'day']),
+    schema.createIndex('funds_by_transfer_id', 'funds', ['account', 'transfer_id', 'seq']),
+    table('rejects', ['account', 'shard', 'seq', 'idx', 'day']),
+    table('candles', ['instrument', 'interval_seconds', 'open_time']),
   ]
 }
 
-/** What trailing stops and minimum quantities brought. The release before writes orders without them. */
-function addOrderFields(database: Kysely<HistoryDatabase>): CompiledQuery[] {
-  return ['trailing_offset', 'minimum_quantity'].map((column) =>
-    database.schema
-      .alterTable('orders')
-      .addColumn(column, 'bigint', (it) => it.notNull().defaultTo(0))
-      .compile(),
-  )
-}
-
-function notNull<Table extends string>(builder: Columns<Table>, integers: readonly string[]): Columns<Table> {
+function addColumns(builder: TableBuilder, schema: SchemaSteps, columns: readonly string[]): TableBuilder {
   let all = builder
-  for (const column of integers) {
-    all = all.addColumn(column as never, 'bigint', (it) => it.notNull()) as Columns<Table>
+  for (const column of columns) {
+    const chars = TEXT_COLUMNS[column]
+    const type = chars === undefined ? schema.types.int64 : schema.types.ascii(chars)
+    all = all.addColumn(column, type, (it) => (NULLABLE_COLUMNS.has(column) ? it : it.notNull()))
   }
   return all
 }
 
-/** Rows stand in the order of the primary key: MySQL's way, which SQLite has to be asked for. */
-function clustered<Table extends string>(
-  builder: Columns<Table>,
-  key: never[],
-  dialect: HistoryDialect,
-): Columns<Table> {
-  assert(key.length > 0, 'a clustered table has a key')
-  const keyed = builder.addPrimaryKeyConstraint('key', key) as Columns<Table>
-  return dialect === 'sqlite' ? (keyed.modifyEnd(sql`without rowid`) as Columns<Table>) : keyed
+function addKey(builder: TableBuilder, table: string, key: readonly string[]): TableBuilder {
+  return builder.addPrimaryKeyConstraint(`${table}_key`, [...key])
 }
 
-const ORDER_INTEGERS = [
-  'side',
-  'order_type',
-  'time_in_force',
-  'self_trade_prevention',
-  'flags',
-  'api_key',
-  'price',
-  'quantity',
-  'quote_amount',
-  'stop_price',
-  'display_quantity',
-  'expire_time',
-  'status',
-  'reject_code',
-  'reject_limit',
-  'reject_value',
-  'cum_qty',
-  'cum_quote',
-  'leaves_qty',
-  'accepted_at',
-  'updated_at',
-  'seq',
-  'updated_seq',
-] as const satisfies readonly (keyof OrdersTable)[]
-
-const EXECUTION_INTEGERS = [
-  'account',
-  'shard',
-  'seq',
-  'idx',
-  'taker',
-  'order_id',
-  'instrument',
-  'trade_number',
-  'side',
-  'price',
-  'quantity',
-  'notional',
-  'fee',
-  'timestamp',
-] as const satisfies readonly (keyof ExecutionsTable)[]
-
-const TRADE_INTEGERS = [
-  'instrument',
-  'trade_number',
-  'seq',
-  'idx',
-  'price',
-  'quantity',
-  'taker_side',
-  'notional',
-  'timestamp',
-] as const satisfies readonly (keyof TradesTable)[]
-
-const POSTING_INTEGERS = [
-  'account',
-  'shard',
-  'seq',
-  'idx',
-  'leg',
-  'asset',
-  'amount',
-  'kind',
-  'timestamp',
-] as const satisfies readonly (keyof PostingsTable)[]
-
-const FUNDS_INTEGERS = [
-  'shard',
-  'seq',
-  'idx',
-  'account',
-  'kind',
-  'asset',
-  'amount',
-  'other_shard',
-  'transfer_number',
-  'movement',
-  'timestamp',
-] as const satisfies readonly (keyof FundsTable)[]
-
-const CANDLE_INTEGERS = [
-  'instrument',
-  'interval_seconds',
-  'open_time',
-  'open',
-  'high',
-  'low',
-  'close',
-  'volume',
-  'trade_count',
-  'first_trade_number',
-  'last_trade_number',
-] as const satisfies readonly (keyof CandlesTable)[]
-
-const REJECT_INTEGERS = [
-  'shard',
-  'seq',
-  'idx',
-  'account',
-  'command_type',
-  'order_id',
-  'reject_code',
-  'reject_limit',
-  'reject_value',
-  'timestamp',
-] as const satisfies readonly (keyof RejectsTable)[]
+export function isPartitioned(table: string): table is PartitionedTable {
+  return (PARTITIONED_TABLES as readonly string[]).includes(table)
+}

@@ -13,9 +13,9 @@ export type BookSource = {
 
 /** Where candles and past trades come from; `HistoryReader` is one. */
 export type MarketHistorySource = {
-  marketHistory(instrument: InstrumentId): MarketHistory
+  marketHistory(instrument: InstrumentId): Promise<MarketHistory>
   /** Trades with `first ≤ tradeNumber ≤ last` that history holds, oldest first, at most `limit`. */
-  trades(instrument: InstrumentId, first: number, last: number, limit: number): PublicTrade[]
+  trades(instrument: InstrumentId, first: number, last: number, limit: number): Promise<PublicTrade[]>
 }
 
 export type LoadResult = {
@@ -57,29 +57,33 @@ export class MarketDataLoader {
     for (const market of this.#marketData.instruments) {
       if (!market.ready) await this.#initialise(market)
       if (!market.ready) unready++
-      if (market.missingTrades.length > 0) this.#fill(market)
+      if (market.missingTrades.length > 0) await this.#fill(market)
       for (const range of market.missingTrades) missingTrades += range.last - range.first + 1
     }
     return { unready, missingTrades }
   }
 
-  #fill(market: InstrumentMarket): void {
+  async #fill(market: InstrumentMarket): Promise<void> {
     const { id } = market.instrument
     for (const range of [...market.missingTrades]) {
-      market.fillTrades(this.#history.trades(id, range.first, range.last, TRADES_PER_FILL_MAX))
+      market.fillTrades(await this.#history.trades(id, range.first, range.last, TRADES_PER_FILL_MAX))
     }
     const first = market.trades.firstTradeNumber
     if (market.missingTrades.length > 0 || first === 0) return
-    market.trades.prepend(this.#history.trades(id, Math.max(1, first - TRADES_KEPT), first - 1, TRADES_KEPT))
+    const older = await this.#history.trades(id, Math.max(1, first - TRADES_KEPT), first - 1, TRADES_KEPT)
+    market.trades.prepend(older)
   }
 
   async #initialise(market: InstrumentMarket): Promise<void> {
     const id = market.instrument.id
+    // History first, and the book of the very last moment: changes are kept for a book only so long. What is traded meanwhile is named as
+    // missing, and filled in.
+    const history = this.#begun.has(id) ? undefined : await this.#history.marketHistory(id)
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const view = (await this.#books.book(id, LEVELS_MAX)).value
-      const history = this.#begun.has(id) ? undefined : this.#history.marketHistory(id)
+      const isBegun = this.#begun.has(id)
       this.#begun.add(id)
-      if (market.initialise(view, history)) return
+      if (market.initialise(view, isBegun ? undefined : history)) return
     }
   }
 }
