@@ -72,7 +72,10 @@ export class ModelPromoter {
     }
     const seen = this.#states.map((state) => this.#withSets(state, around))
     this.#states = []
-    const decision = decide({ self: this.id, servers: seen, promoteTo: this.promoteTo }, this.#memory)
+    const decision = decide(
+      { self: this.id, servers: seen, promoteTo: this.promoteTo, cloneWanted: null },
+      this.#memory,
+    )
     this.#memory = decision.memory
     this.lastLine = decision.line
     return decision

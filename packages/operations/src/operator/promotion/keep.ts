@@ -79,6 +79,7 @@ function needOf(view: View, primary: ServerState, server: ServerState): Decision
     } as const
     return act(NOTHING_REMEMBERED, action, `${name} is half open beside the primary ${primary.name}: close it`)
   }
+  if (name === view.cloneWanted) return cloneAsWanted(view, primary, server)
   const isFollowing = channel.source === primary.name
   const isFlagged = semiSync.replica === (server.role === 'voter') && !semiSync.source
   if (channel.applier === 'failed') {
@@ -104,6 +105,15 @@ function needOf(view: View, primary: ServerState, server: ServerState): Decision
     { kind: 'apply_relay_log', server: name, guard },
     `${name} receives but does not apply: start it`,
   )
+}
+
+function cloneAsWanted(view: View, primary: ServerState, server: ServerState): Decision {
+  const { name } = server
+  const guard = guardFor(primary, server)
+  const why = `A clone of ${name} was asked for`
+  const decision = cloneFrom(view, primary, server, why)
+  if (decision.outcome !== 'act' || server.channel.receiver === 'stopped') return decision
+  return act(NOTHING_REMEMBERED, { kind: 'fence_replica', server: name, guard }, `${why}: stop it receiving`)
 }
 
 /**

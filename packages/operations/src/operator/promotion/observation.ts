@@ -80,6 +80,8 @@ export type View = {
   readonly servers: readonly ServerObservation[]
   /** The planned promotion that was asked for and not yet given up by who asked (the deadline is theirs); null: none. */
   readonly promoteTo: ServerName | null
+  /** A server that a person wants to be a new copy of the primary, whatever it has; null: none. */
+  readonly cloneWanted: ServerName | null
 }
 
 /** What an operator remembers between decisions. Losing it costs a term, nothing else. */

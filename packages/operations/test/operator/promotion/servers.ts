@@ -61,7 +61,11 @@ export function server(name: Name, change: Change = {}): View['servers'][number]
 }
 
 /** All four, each with what differs. */
-export function view(changes: Partial<Record<Name, Change>>, promoteTo: Name | null = null): View {
+export function view(
+  changes: Partial<Record<Name, Change>>,
+  promoteTo: Name | null = null,
+  cloneWanted: Name | null = null,
+): View {
   const names = Object.keys(UUIDS) as Name[]
-  return { self: 'eu-west/7f3a', servers: names.map((name) => server(name, changes[name])), promoteTo }
+  return { self: 'eu-west/7f3a', servers: names.map((name) => server(name, changes[name])), promoteTo, cloneWanted }
 }
