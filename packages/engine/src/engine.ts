@@ -1,7 +1,7 @@
 // The engine of a shard: (state, command, timestamp) → (state, events). Pure: no clock, no randomness, no input or output, no
 // iteration over anything unordered; time is the batch's. Two engines that applied the same batches have the same state hash.
 //
-//   apply     a batch: time first (what expires), then each command in turn
+//   apply     a batch: time first (what expires), then each command in turn; `approach` has its memory ready before its turn
 //   command   read in place → de-duplicate → check (shape, market, risk) → hold funds → match → settle → rest or release
 //   triggers  orders whose stop price was met enter the market, a bounded number of them; the rest with the commands that follow
 //   events    what happened, then each level, position and balance that the command touched, once, as it now is
@@ -30,6 +30,8 @@ import {
   type TransferInFlight,
   type TrialBalance,
 } from '@wintrades/domain'
+import { approach } from './approach.ts'
+import { AHEAD_MAX } from './deduplication.ts'
 import { define } from './definitions.ts'
 import { moveFunds, transferIn, transferSettled } from './funds.ts'
 import type { Instrument } from './instruments.ts'
@@ -81,6 +83,7 @@ export class Engine {
     passTime(state)
     let at: number = BATCH.commands
     for (let i = 0; i < header.commandCount; i++) {
+      if (i % AHEAD_MAX === 0) approach(state, at, Math.min(AHEAD_MAX, header.commandCount - i))
       state.events.command = i
       state.at = at
       applyCommand(state)

@@ -21,6 +21,7 @@ import {
   TimeInForce,
   type TimeInForce as TimeInForceValue,
 } from '@wintrades/domain'
+import { AHEAD_MAX } from './deduplication.ts'
 import { SAFE_MAX, shareCeil } from './exact.ts'
 import { GOES_ON, type Incoming } from './incoming.ts'
 import type { Instrument } from './instruments.ts'
@@ -46,7 +47,8 @@ const { POSITION_SHIFT, BASE_BALANCE, QUOTE_BALANCE } = POSITION_LAYOUT
 export function newOrder(state: ShardState): void {
   const { incoming, deduplication, events, number, account } = state
   const instrumentId = read(state, incoming)
-  deduplication.hashText(state.view, incoming.textAt, incoming.textLength)
+  // `approach` has hashed it.
+  deduplication.recall(events.command & (AHEAD_MAX - 1))
   const seen = deduplication.find(account)
   if (seen !== -1) {
     const first = deduplication.numberOf(seen)

