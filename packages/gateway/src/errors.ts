@@ -45,6 +45,7 @@ const DENIALS = {
   RATE_LIMITED: { status: 429, meaning: 'Too many requests; retryAfter_ms says how long to wait.' },
   OVERLOADED: { status: 503, meaning: 'The shard has too much in flight; nothing was done. Try again.' },
   SHARD_UNAVAILABLE: { status: 503, meaning: 'The shard has no leader at this moment; nothing was done. Try again.' },
+  ACCOUNTS_UNAVAILABLE: { status: 503, meaning: 'The accounts cannot be reached; nothing was done. Try again.' },
   REGION_UNAVAILABLE: { status: 503, meaning: 'No healthy region can take the request; nothing was done. Try again.' },
   NOT_CAUGHT_UP: { status: 503, meaning: 'This region has not yet applied the minSeq that was asked for. Try again.' },
   HISTORY_UNAVAILABLE: {
@@ -101,7 +102,13 @@ export type ErrorBody = {
   }
 }
 
-export type ApiFaultOptions = { readonly message?: string; readonly details?: unknown; readonly retryAfter_ms?: number }
+export type ApiFaultOptions = {
+  readonly message?: string
+  readonly details?: unknown
+  readonly retryAfter_ms?: number
+  /** For the log; never told. */
+  readonly cause?: unknown
+}
 
 /** A denial: what a client gets instead of an answer. Thrown (or passed on) anywhere in the gateway. */
 export class ApiFault extends Error {
@@ -112,7 +119,7 @@ export class ApiFault extends Error {
   readonly retryAfter_ms: number | undefined
 
   constructor(code: ErrorCode, options: ApiFaultOptions = {}) {
-    super(options.message ?? DENIALS[code].meaning)
+    super(options.message ?? DENIALS[code].meaning, options.cause === undefined ? {} : { cause: options.cause })
     this.code = code
     this.status = DENIALS[code].status
     this.details = options.details

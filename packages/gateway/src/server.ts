@@ -7,6 +7,7 @@ import type { Markets, ShardIndex } from '@wintrades/domain'
 import { type HistoryReader, type MarketData, MarketDataLoader } from '@wintrades/marketdata'
 import type { Config, Logger, Secrets } from '@wintrades/platform'
 import type { Metrics } from '@wintrades/platform/metrics'
+import { mysqlOptions } from '@wintrades/platform/mysql'
 import type { RedisCluster } from '@wintrades/platform/redis'
 import type { CommittedBatch, Venue } from '@wintrades/venue'
 import { type Auth, openAuth } from './auth/auth.ts'
@@ -95,7 +96,9 @@ class RunningGateway {
     const counters = redis('limits')
     const auth = await openAuth({
       dataDirectory: config.dataDirectory,
+      mysql: mysqlOptions(config),
       secrets,
+      logger,
       ...(copies === undefined ? {} : { redis: copies }),
     })
     const limits = new RateLimits(config, counters === undefined ? {} : { store: new RedisLimitStore(counters) })

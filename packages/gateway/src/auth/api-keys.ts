@@ -1,5 +1,6 @@
 // API keys: made, listed, deleted, and the signatures of requests checked with them. Promises that secrets are stored encrypted and
-// shown once, and that a deleted key is refused here at once and at every other process within five seconds.
+// shown once; that a deleted key is refused here at once and at every other process within five seconds, as long as the accounts'
+// primary answers; and that a key in use costs one look-up in memory (`key-cache.ts`).
 
 import {
   createCipheriv,
@@ -11,17 +12,16 @@ import {
   timingSafeEqual,
 } from 'node:crypto'
 import { type AccountId, assert } from '@wintrades/domain'
+import type { AuditLog } from '../audit/audit-log.ts'
 import { ApiFault } from '../errors.ts'
-import { BoundedMap } from '../limits/bounded-map.ts'
-import type { AccountsDatabase } from './database.ts'
+import { type AccountsDatabase, changedBy, firstOf, type Work } from './database.ts'
 import { IpAllowList } from './ip-allow-list.ts'
-import { type AccountPrincipal, SCOPES, type Scope } from './principal.ts'
+import { KeyCache } from './key-cache.ts'
+import { type AccountPrincipal, NO_ADDRESS, SCOPES, type Scope } from './principal.ts'
+import type { AccountsTables } from './schema.ts'
 
 export const API_KEYS_MAX = 50
 const LABEL_CHARS_MAX = 64
-const KEYS_REMEMBERED = 10_000
-/** How old what is remembered of a key may be: less than the five seconds promised. */
-const RECHECK_MS = 4_000
 const WINDOW_MS = 5_000
 const WINDOW_MAX_MS = 60_000
 
@@ -62,6 +62,7 @@ export type SignedRequest = {
 
 export type ApiKeysParts = {
   readonly database: AccountsDatabase
+  readonly audit: AuditLog
   /** 32 bytes. */
   readonly encryptionKey: Uint8Array
   readonly now_ms: () => number
@@ -69,32 +70,44 @@ export type ApiKeysParts = {
   readonly window_ms?: number
 }
 
-type Remembered = {
+type KeyRow = AccountsTables['api_keys'] & { readonly user_id: string }
+
+type OpenedKey = {
   readonly secret: KeyObject
   readonly allowList: IpAllowList
   readonly principal: AccountPrincipal
-  checked_ms: number
 }
 
 export class ApiKeys {
   readonly #database: AccountsDatabase
+  readonly #audit: AuditLog
   readonly #encryptionKey: KeyObject
   readonly #now_ms: () => number
   readonly #window_ms: number
-  readonly #remembered = new BoundedMap<string, Remembered>(KEYS_REMEMBERED)
+  readonly #keys: KeyCache<KeyRow, OpenedKey>
   readonly #keyIds = new WeakMap<AccountPrincipal, string>()
 
   constructor(parts: ApiKeysParts) {
     assert(parts.encryptionKey.length === 32, 'the encryption key has 32 bytes')
     this.#database = parts.database
+    this.#audit = parts.audit
     this.#encryptionKey = createSecretKey(parts.encryptionKey)
     this.#now_ms = parts.now_ms
     this.#window_ms = parts.window_ms ?? WINDOW_MS
     assert(this.#window_ms > 0 && this.#window_ms <= WINDOW_MAX_MS, 'signatures are valid for at most a minute')
+    this.#keys = new KeyCache({
+      now_ms: parts.now_ms,
+      read: (keyIds) => this.#read(keyIds),
+      open: (row) => this.#open(row),
+    })
   }
 
-  /** The only time that the secret is shown. Throws REQUEST_MALFORMED, KEYS_TOO_MANY. */
-  async create(account: AccountId, request: ApiKeyRequest): Promise<ApiKeyView & { readonly secret: string }> {
+  /** The only time that the secret is shown. `address`: the client's. Throws REQUEST_MALFORMED, KEYS_TOO_MANY. */
+  async create(
+    account: AccountId,
+    request: ApiKeyRequest,
+    address: string = NO_ADDRESS,
+  ): Promise<ApiKeyView & { readonly secret: string }> {
     const scopes = checkedScopes(request.scopes)
     const ipAllowList = request.ipAllowList ?? []
     checkLabel(request.label)
@@ -111,18 +124,25 @@ export class ApiKeys {
       secret_encrypted: this.#encrypt(keyId, secret),
       created_ms,
     }
-    const apiKey = this.#database.transaction(() => {
-      const number = this.#nextNumber(account)
-      this.#database.run(this.#database.queries.insertInto('api_keys').values({ ...row, number }))
-      return number
-    })
+    const apiKey = await this.#audit.transaction(
+      () => this.#add(row),
+      (number) => ({
+        principal: 'user',
+        account,
+        address,
+        action: 'make API key',
+        target: keyId,
+        outcome: 'done',
+        details: { apiKey: number, label: request.label, scopes, ipAllowList },
+      }),
+    )
     const createdAt = new Date(created_ms).toISOString()
     return { keyId, secret, apiKey, label: request.label, scopes, ipAllowList, createdAt }
   }
 
   /** All of the account's, the oldest first. */
   async list(account: AccountId): Promise<readonly ApiKeyView[]> {
-    const rows = this.#database.all(
+    const rows = await this.#database.all(
       this.#database.queries
         .selectFrom('api_keys')
         .select(['key_id', 'number', 'label', 'scopes', 'ip_allow_list', 'created_ms'])
@@ -140,14 +160,25 @@ export class ApiKeys {
     }))
   }
 
-  /** Throws NOT_FOUND when the account has no such key. */
-  async delete(account: AccountId, keyId: string): Promise<void> {
-    const { queries } = this.#database
-    const deleted = this.#database.run(
-      queries.deleteFrom('api_keys').where('key_id', '=', keyId).where('account_id', '=', account),
+  /** `address`: the client's. Throws NOT_FOUND when the account has no such key. */
+  async delete(account: AccountId, keyId: string, address: string = NO_ADDRESS): Promise<void> {
+    const deleted = await this.#audit.transaction(
+      (attempt) => this.#remove(account, keyId, attempt),
+      (was) =>
+        was === 'unknown'
+          ? null
+          : {
+              principal: 'user',
+              account,
+              address,
+              action: 'delete API key',
+              target: keyId,
+              outcome: 'done',
+              details: {},
+            },
     )
-    if (deleted === 0) throw new ApiFault('NOT_FOUND')
-    this.#remembered.delete(keyId)
+    if (deleted === 'unknown') throw new ApiFault('NOT_FOUND')
+    this.#keys.forget(keyId)
   }
 
   /**
@@ -165,7 +196,8 @@ export class ApiKeys {
         details: { window_ms: this.#window_ms, serverTime_ms: this.#now_ms() },
       })
     }
-    const key = this.#find(keyId)
+    // Not awaited when it need not be: this is on the way of every order.
+    const key = this.#keys.known(keyId) ?? (await this.#keys.find(keyId))
     if (key === null || !isSignature(key.secret, request)) throw new ApiFault('SIGNATURE_INVALID')
     if (!key.allowList.allows(address)) throw new ApiFault('ADDRESS_NOT_ALLOWED', { details: { address } })
     return key.principal
@@ -174,30 +206,24 @@ export class ApiKeys {
   /** Whether the key of a principal that `verify` gave out has not been deleted. */
   async isCurrent(principal: AccountPrincipal): Promise<boolean> {
     const keyId = this.#keyIds.get(principal)
-    return keyId !== undefined && this.#find(keyId) !== null
+    return keyId !== undefined && (this.#keys.known(keyId) ?? (await this.#keys.find(keyId))) !== null
   }
 
-  /** Unknown ids are not remembered: the key may be made at another process the next moment. */
-  #find(keyId: string): Remembered | null {
-    const now_ms = this.#now_ms()
-    const known = this.#remembered.get(keyId)
-    if (known !== undefined && now_ms - known.checked_ms < RECHECK_MS) return known
-    const row = this.#database.first(
+  async #read(keyIds: readonly string[]): Promise<ReadonlyMap<string, KeyRow>> {
+    // At the primary: a copy that is behind would let a deleted key pass.
+    const rows = await this.#database.all(
       this.#database.queries
         .selectFrom('api_keys')
         .innerJoin('users', 'users.account_id', 'api_keys.account_id')
         .selectAll('api_keys')
         .select('users.user_id')
-        .where('key_id', '=', keyId),
+        .where('key_id', 'in', keyIds),
     )
-    if (row === undefined) {
-      this.#remembered.delete(keyId)
-      return null
-    }
-    if (known !== undefined) {
-      known.checked_ms = now_ms
-      return known
-    }
+    return new Map(rows.map((row) => [row.key_id, row]))
+  }
+
+  #open(row: KeyRow): OpenedKey {
+    const keyId = row.key_id
     const principal: AccountPrincipal = {
       kind: 'user',
       userId: row.user_id,
@@ -208,16 +234,26 @@ export class ApiKeys {
     }
     const secret = createSecretKey(this.#decrypt(keyId, row.secret_encrypted))
     const allowList = IpAllowList.parse(words(row.ip_allow_list))
-    const found: Remembered = { secret, allowList, principal, checked_ms: now_ms }
-    this.#remembered.set(keyId, found)
     this.#keyIds.set(principal, keyId)
-    return found
+    return { secret, allowList, principal }
   }
 
-  /** Within a transaction. Throws KEYS_TOO_MANY. */
-  #nextNumber(account: AccountId): number {
+  /** The key's number within its account. Throws KEYS_TOO_MANY. */
+  *#add(row: Omit<AccountsTables['api_keys'], 'number'>): Work<number> {
     const { queries } = this.#database
-    const counted = this.#database.first(
+    const account = row.account_id
+    // Locks the account, so that of two keys made at once each gets its own number and place.
+    const known = yield* changedBy(
+      queries
+        .updateTable('users')
+        .set(({ eb }) => ({ api_keys_numbered: eb('api_keys_numbered', '+', 1) }))
+        .where('account_id', '=', account),
+    )
+    assert(known === 1, `account ${account} is not registered`)
+    // Made already, by an earlier attempt whose answer was lost.
+    const made = yield* firstOf(queries.selectFrom('api_keys').select('number').where('key_id', '=', row.key_id))
+    if (made !== undefined) return made.number
+    const counted = yield* firstOf(
       queries
         .selectFrom('api_keys')
         .select(({ fn }) => fn.countAll<number>().as('keys'))
@@ -225,15 +261,20 @@ export class ApiKeys {
     )
     assert(counted !== undefined, 'a count has one row')
     if (counted.keys >= API_KEYS_MAX) throw new ApiFault('KEYS_TOO_MANY', { details: { limit: API_KEYS_MAX } })
-    const numbered = this.#database.first(
-      queries
-        .updateTable('users')
-        .set(({ eb }) => ({ api_keys_numbered: eb('api_keys_numbered', '+', 1) }))
-        .where('account_id', '=', account)
-        .returning('api_keys_numbered as number'),
+    const numbered = yield* firstOf(
+      queries.selectFrom('users').select('api_keys_numbered').where('account_id', '=', account),
     )
-    assert(numbered !== undefined, `account ${account} is not registered`)
-    return numbered.number
+    assert(numbered !== undefined, 'a row that was changed is there')
+    yield* changedBy(queries.insertInto('api_keys').values({ ...row, number: numbered.api_keys_numbered }))
+    return numbered.api_keys_numbered
+  }
+
+  *#remove(account: AccountId, keyId: string, attempt: number): Work<'deleted' | 'unknown'> {
+    const deleted = yield* changedBy(
+      this.#database.queries.deleteFrom('api_keys').where('key_id', '=', keyId).where('account_id', '=', account),
+    )
+    // Above the first attempt an earlier one may have deleted it: gone is what was asked for.
+    return deleted > 0 || attempt > 1 ? 'deleted' : 'unknown'
   }
 
   /** Nonce, tag, ciphertext. Bound to the key's id, so that rows cannot be exchanged. */

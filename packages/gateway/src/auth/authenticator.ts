@@ -3,6 +3,7 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { AccountId } from '@wintrades/domain'
+import type { AuditLog } from '../audit/audit-log.ts'
 import { ApiFault } from '../errors.ts'
 import type { ApiKeys } from './api-keys.ts'
 import type { AccountPrincipal, Principal, Scope } from './principal.ts'
@@ -33,6 +34,7 @@ export type AuthenticatorParts = {
   readonly sessions: Sessions
   readonly apiKeys: ApiKeys
   readonly operatorApiKey: string
+  readonly audit: AuditLog
 }
 
 const OPERATOR: Principal = { kind: 'operator' }
@@ -42,11 +44,13 @@ export class Authenticator {
   readonly #sessions: Sessions
   readonly #apiKeys: ApiKeys
   readonly #operatorDigest: Buffer
+  readonly #audit: AuditLog
 
   constructor(parts: AuthenticatorParts) {
     this.#sessions = parts.sessions
     this.#apiKeys = parts.apiKeys
     this.#operatorDigest = digest(parts.operatorApiKey)
+    this.#audit = parts.audit
   }
 
   /** Throws AUTHENTICATION_REQUIRED, TOKEN_INVALID, SIGNATURE_INVALID, TIMESTAMP_OUTSIDE_WINDOW, ADDRESS_NOT_ALLOWED, OPERATOR_ONLY. */
@@ -71,7 +75,7 @@ export class Authenticator {
         address,
       })
     }
-    if (xApiKey !== undefined) return this.#operator(xApiKey)
+    if (xApiKey !== undefined) return this.#operator(xApiKey, address)
     throw new ApiFault('AUTHENTICATION_REQUIRED')
   }
 
@@ -97,10 +101,20 @@ export class Authenticator {
     return principal.apiKey === 0 ? await this.#sessions.isCurrent(principal) : await this.#apiKeys.isCurrent(principal)
   }
 
-  #operator(key: string): Principal {
+  #operator(key: string, address: string): Principal {
     // Digests, because timingSafeEqual wants equal lengths and the key's length is nobody's business.
-    if (!timingSafeEqual(digest(key), this.#operatorDigest)) throw new ApiFault('OPERATOR_ONLY')
-    return OPERATOR
+    if (timingSafeEqual(digest(key), this.#operatorDigest)) return OPERATOR
+    const fault = new ApiFault('OPERATOR_ONLY')
+    this.#audit.failure({
+      principal: 'nobody',
+      account: null,
+      address,
+      action: 'use operator key',
+      target: 'platform',
+      outcome: fault.code,
+      details: {},
+    })
+    throw fault
   }
 }
 

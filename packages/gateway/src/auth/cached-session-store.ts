@@ -34,8 +34,8 @@ export class CachedSessionStore implements SessionStore {
     return outcome
   }
 
-  async end(familyId: string): Promise<void> {
-    await this.#durable.end(familyId)
+  async end(familyId: string, address?: string): Promise<void> {
+    await this.#durable.end(familyId, address)
     void this.#noteEnded(familyId)
   }
 

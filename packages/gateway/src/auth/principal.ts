@@ -22,3 +22,6 @@ export type Principal =
 
 /** A principal that has an account. */
 export type AccountPrincipal = Extract<Principal, { kind: 'user' }>
+
+/** Where there is no network address to record. */
+export const NO_ADDRESS = '-'

@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { AccountId } from '@wintrades/domain'
 import { ApiFault } from '../errors.ts'
 import type { Account } from './accounts.ts'
-import type { AccountPrincipal } from './principal.ts'
+import { type AccountPrincipal, NO_ADDRESS } from './principal.ts'
 import type { SessionStore } from './session-store.ts'
 import { ACCESS_TOKEN_SECONDS, type AccessTokens } from './tokens.ts'
 
@@ -56,20 +56,20 @@ export class Sessions {
     this.#now_ms = parts.now_ms
   }
 
-  /** A new session, after the log-in was verified. */
-  async open(account: Account): Promise<SessionTokens> {
+  /** A new session, after the log-in was verified. `address`: the client's. */
+  async open(account: Account, address: string = NO_ADDRESS): Promise<SessionTokens> {
     const familyId = randomBytes(16).toString('base64url')
     const refreshToken = newRefreshToken(familyId)
     const opened_ms = this.#now_ms()
     const { accountId } = account
     const tokenHash = hashOf(refreshToken)
-    const session = { familyId, accountId, tokenHash, opened_ms, expires_ms: opened_ms + REFRESH_TOKEN_MS }
+    const session = { familyId, accountId, tokenHash, opened_ms, expires_ms: opened_ms + REFRESH_TOKEN_MS, address }
     await this.#store.open(session, SESSIONS_MAX)
     return await this.#answer(account, familyId, refreshToken)
   }
 
   /** The next tokens. Throws TOKEN_INVALID; TOKEN_REUSED when the token was used before, which ends the session. */
-  async refresh(refreshToken: string): Promise<SessionTokens> {
+  async refresh(refreshToken: string, address: string = NO_ADDRESS): Promise<SessionTokens> {
     const familyId = familyOf(refreshToken)
     const next = newRefreshToken(familyId)
     const now_ms = this.#now_ms()
@@ -79,6 +79,7 @@ export class Sessions {
       nextHash: hashOf(next),
       now_ms,
       expires_ms: now_ms + REFRESH_TOKEN_MS,
+      address,
     })
     if (outcome.kind === 'invalid') throw new ApiFault('TOKEN_INVALID')
     if (outcome.kind === 'reused') throw new ApiFault('TOKEN_REUSED')
@@ -86,8 +87,8 @@ export class Sessions {
   }
 
   /** Log out: ends the session of this refresh token, be it the newest or not. An ended one is fine. Throws TOKEN_INVALID. */
-  async close(refreshToken: string): Promise<void> {
-    await this.#store.end(familyOf(refreshToken))
+  async close(refreshToken: string, address: string = NO_ADDRESS): Promise<void> {
+    await this.#store.end(familyOf(refreshToken), address)
   }
 
   /** Who bears this access token. Throws TOKEN_INVALID. */

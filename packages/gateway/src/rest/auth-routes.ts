@@ -33,7 +33,7 @@ export function addAuthRoutes(api: Api, { auth, opening }: AuthRouteParts): void
     },
     async (request, reply) => {
       const { email, password } = request.body
-      const account = await accounts.register(email, password)
+      const account = await accounts.register(email, password, request.ip)
       await opening.open(account.accountId)
       return reply.code(201).send(account)
     },
@@ -52,9 +52,9 @@ export function addAuthRoutes(api: Api, { auth, opening }: AuthRouteParts): void
     },
     async (request) => {
       const { email, password } = request.body
-      const account = await accounts.verify(email, password)
+      const account = await accounts.verify(email, password, request.ip)
       await opening.finish(account.accountId)
-      return await sessions.open(account)
+      return await sessions.open(account, request.ip)
     },
   )
 
@@ -69,7 +69,7 @@ export function addAuthRoutes(api: Api, { auth, opening }: AuthRouteParts): void
         response: answers({ 200: schemas.SessionView }),
       },
     },
-    async (request) => await sessions.refresh(request.body.refreshToken),
+    async (request) => await sessions.refresh(request.body.refreshToken, request.ip),
   )
 
   api.post(
@@ -84,7 +84,7 @@ export function addAuthRoutes(api: Api, { auth, opening }: AuthRouteParts): void
       },
     },
     async (request, reply) => {
-      await sessions.close(request.body.refreshToken)
+      await sessions.close(request.body.refreshToken, request.ip)
       return reply.code(204).send()
     },
   )
@@ -102,7 +102,7 @@ export function addAuthRoutes(api: Api, { auth, opening }: AuthRouteParts): void
     },
     async (request, reply) => {
       const { account } = loggedIn(request)
-      return reply.code(201).send(await apiKeys.create(account, request.body))
+      return reply.code(201).send(await apiKeys.create(account, request.body, request.ip))
     },
   )
 
@@ -127,7 +127,7 @@ export function addAuthRoutes(api: Api, { auth, opening }: AuthRouteParts): void
       },
     },
     async (request, reply) => {
-      await apiKeys.delete(loggedIn(request).account, request.params.keyId)
+      await apiKeys.delete(loggedIn(request).account, request.params.keyId, request.ip)
       return reply.code(204).send()
     },
   )

@@ -45,6 +45,7 @@ export function retryAfterSeconds(retryAfter_ms: number): string {
 }
 
 function send(reply: FastifyReply, status: number, body: ErrorBody): FastifyReply {
+  reply.errorCode = body.error.code
   return reply.code(status).type('application/json; charset=utf-8').send(JSON.stringify(body))
 }
 

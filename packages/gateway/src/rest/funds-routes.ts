@@ -152,7 +152,7 @@ function addMovements(api: Api, { config, venue, history, shards, instruments }:
     api.post(
       `/${kind}`,
       {
-        config: { access: 'any', scope: 'transfer' },
+        config: { access: 'any', scope: 'transfer', audit: kind === 'deposits' ? 'deposit' : 'withdraw' },
         schema: {
           tags,
           summary: kind === 'deposits' ? 'Bring funds into a shard' : 'Take funds out of a shard',

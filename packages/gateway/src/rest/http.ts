@@ -40,6 +40,12 @@ declare module 'fastify' {
     readonly access?: Access
     readonly scope?: Scope
     readonly counted?: Counted
+    /** What the audit log calls it when the operator does it. */
+    readonly audit?: string
+  }
+  interface FastifyReply {
+    /** Of the catalogue, when this is a refusal. */
+    errorCode: string | null
   }
   interface FastifyRequest {
     /** Set on every route that is not public. */

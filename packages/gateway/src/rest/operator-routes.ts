@@ -31,7 +31,7 @@ export type OperatorRouteParts = {
 }
 
 const tags = ['operator']
-const operator = { access: 'operator' } as const
+const operator = (audit: string) => ({ access: 'operator', audit }) as const
 const NOBODY = 0 as AccountId
 const MILLION = 1_000_000
 
@@ -50,7 +50,7 @@ export function addOperatorRoutes(api: Api, parts: OperatorRouteParts): void {
   api.post(
     '/operator/phase',
     {
-      config: operator,
+      config: operator('phase'),
       schema: {
         tags,
         summary: 'Move an instrument to another phase of its session',
@@ -77,7 +77,7 @@ export function addOperatorRoutes(api: Api, parts: OperatorRouteParts): void {
   api.post(
     '/operator/kill-switch',
     {
-      config: operator,
+      config: operator('kill switch'),
       schema: {
         tags,
         summary: 'Block an account, an instrument or a shard and cancel its orders, or let it trade again',
@@ -96,7 +96,7 @@ export function addOperatorRoutes(api: Api, parts: OperatorRouteParts): void {
   api.post(
     '/operator/account-limits',
     {
-      config: operator,
+      config: operator('account limits'),
       schema: {
         tags,
         summary: 'Set the limits of an account or of one of its API keys; what is left out has no limit',
@@ -116,7 +116,7 @@ export function addOperatorRoutes(api: Api, parts: OperatorRouteParts): void {
   api.post(
     '/operator/activate-version',
     {
-      config: operator,
+      config: operator('activate version'),
       schema: {
         tags,
         summary: 'Let the engines follow the rules of a version from here on, once every process knows it',
@@ -139,7 +139,7 @@ function addHandOver(api: Api, { venue, shards, logger }: OperatorRouteParts): v
   api.post(
     '/operator/hand-over',
     {
-      config: operator,
+      config: operator('hand over'),
       schema: {
         tags,
         summary: 'Hand the leadership of a shard that is led here to another region; answers when it leads',

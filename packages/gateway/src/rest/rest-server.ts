@@ -14,6 +14,8 @@ import type { RateLimits } from '../limits/rate-limits.ts'
 import type { OrderEntry } from '../orders/order-entry.ts'
 import { addAccessControl } from './access.ts'
 import { AccountOpening } from './account-opening.ts'
+import { addAuditRoutes } from './audit-routes.ts'
+import { addAuditing } from './auditing.ts'
 import { addAuthRoutes } from './auth-routes.ts'
 import type { TrustedProxies } from './client-address.ts'
 import { Shards } from './consistency.ts'
@@ -108,6 +110,7 @@ export async function buildRestServer(parts: RestParts): Promise<RestServer> {
     if (readiness.stopping) reply.header('connection', 'close')
     done(null, payload)
   })
+  addAuditing(api, auth.audit)
   addAccessControl(api, { authenticator: auth.authenticator, limits })
   addHttpMetrics(api, metrics)
   addVenueMetrics(metrics, venue, shards)
@@ -124,6 +127,7 @@ export async function buildRestServer(parts: RestParts): Promise<RestServer> {
       addFundsRoutes(routes, { ...parts, shards, instruments })
       addMarketRoutes(routes, { ...parts, shards })
       addOperatorRoutes(routes, { ...parts, shards, instruments })
+      addAuditRoutes(routes, auth.database)
     },
     { prefix: API_PREFIX },
   )

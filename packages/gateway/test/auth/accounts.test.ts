@@ -7,8 +7,8 @@ import { parseOptions } from '@node-rs/argon2'
 import type { AccountId } from '@wintrades/domain'
 import { openSqlite } from '@wintrades/platform'
 import { describe, expect, test } from 'vitest'
-import { AccountsDatabase, AccountsSchemaError, accountsPath } from '../../src/auth/database.ts'
 import { PasswordHasher } from '../../src/auth/passwords.ts'
+import { accountsPath, SqliteAccounts } from '../../src/auth/sqlite-accounts.ts'
 import { ApiFault } from '../../src/errors.ts'
 import { codeOf, faultOf, opened, PASSWORD, temporaryDirectory } from './parts.ts'
 
@@ -222,21 +222,20 @@ describe('the file', () => {
 
   test('of a newer release that this one cannot read is refused', async () => {
     const directory = temporaryDirectory()
-    new AccountsDatabase(directory).close()
+    await SqliteAccounts.open(directory).close()
     const file = openSqlite(accountsPath(directory))
     file.exec('update schema_version set version = 9, compatible_from = 8')
     file.close()
-    expect(() => new AccountsDatabase(directory)).toThrow(AccountsSchemaError)
+    expect(() => SqliteAccounts.open(directory)).toThrow('start a newer release')
   })
 
   test('of a newer release that this one can read is left as it is', async () => {
     const directory = temporaryDirectory()
-    new AccountsDatabase(directory).close()
+    await SqliteAccounts.open(directory).close()
     const file = openSqlite(accountsPath(directory))
     file.exec('update schema_version set version = 9, compatible_from = 1')
-    const again = new AccountsDatabase(directory)
-    const state = again.all(again.queries.selectFrom('schema_version').selectAll())
-    again.close()
+    await SqliteAccounts.open(directory).close()
+    const state = file.prepare('select * from schema_version').all()
     file.close()
     expect(state).toMatchObject([{ id: 1, version: 9, compatible_from: 1 }])
   })

@@ -6,8 +6,8 @@ import type { AccountId } from '@wintrades/domain'
 import { openSqlite } from '@wintrades/platform'
 import { describe, expect, test } from 'vitest'
 import { type SignedRequest, signatureOf } from '../../src/auth/api-keys.ts'
-import { accountsPath } from '../../src/auth/database.ts'
 import type { Scope } from '../../src/auth/principal.ts'
+import { accountsPath } from '../../src/auth/sqlite-accounts.ts'
 import { codeOf, faultOf, type Opened, opened, PASSWORD, START_MS } from './parts.ts'
 
 type Key = { readonly keyId: string; readonly secret: string }

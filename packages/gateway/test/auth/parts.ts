@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { SigningKey } from '@wintrades/platform'
+import { createLogger, type SigningKey } from '@wintrades/platform'
 import { onTestFinished } from 'vitest'
 import { type Auth, type AuthOptions, openAuth } from '../../src/auth/auth.ts'
 import { ApiFault } from '../../src/errors.ts'
@@ -52,6 +52,7 @@ export async function opened(
   const auth = await openAuth({
     dataDirectory: directory,
     secrets,
+    logger: createLogger('test', { level: 'error' }),
     now_ms: clock.now_ms,
     ...(signatureWindow_ms === undefined ? {} : { signatureWindow_ms }),
     ...(passwords === undefined ? {} : { passwords }),

@@ -1,6 +1,7 @@
 // Opens the accounts as a process of its own would and registers some users, for accounts.test.ts; reports their account numbers.
 
 import { parentPort, workerData } from 'node:worker_threads'
+import { createLogger } from '@wintrades/platform'
 import { openAuth } from '../../src/auth/auth.ts'
 
 const { dataDirectory, name, registrations } = workerData as {
@@ -14,10 +15,10 @@ const secrets = {
   encryptionKey: new Uint8Array(32),
   operatorApiKey: 'k'.repeat(24),
 }
-const auth = await openAuth({ dataDirectory, secrets })
+const auth = await openAuth({ dataDirectory, secrets, logger: createLogger('test', { level: 'error' }) })
 const users = Array.from({ length: registrations }, (_, i) =>
   auth.accounts.register(`${name}${i}@example.com`, 'correct horse battery staple'),
 )
 const accounts = (await Promise.all(users)).map((user) => user.accountId)
-auth.close()
+await auth.close()
 parentPort?.postMessage(accounts)

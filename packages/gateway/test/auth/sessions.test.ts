@@ -4,7 +4,7 @@ import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { decodeJwt, decodeProtectedHeader, type JWTPayload, SignJWT } from 'jose'
 import { describe, expect, test, vi } from 'vitest'
-import { accountsPath } from '../../src/auth/database.ts'
+import { accountsPath } from '../../src/auth/sqlite-accounts.ts'
 import {
   codeOf,
   DAY_MS,

@@ -72,3 +72,44 @@ test('what does not exist is named', async () => {
   const shard = { scope: 'SHARD', shard: 'mars', blocked: true }
   expect((await command('kill-switch', shard)).body.error.code).toBe('SHARD_UNKNOWN')
 })
+
+test('whatever the operator commands is in the audit log, with its outcome; refusals too, secrets never', async () => {
+  const audited = await User.register(region)
+  await command('kill-switch', { scope: 'ACCOUNT', accountId: audited.accountId, blocked: false })
+  await command('phase', { symbol: 'NONE-SUCH', phase: 'CLOSED' })
+  const deposit = { accountId: audited.accountId, asset: 'USD', amount: '5', region: 'us-east', transferId: 'audited' }
+  await call(region, 'POST', '/api/v1/deposits', { ...operator(region), body: deposit })
+  const wrongKey = { headers: { 'x-api-key': 'not-the-key-of-this-platform' } }
+  await call(region, 'GET', '/api/v1/operator/audit', wrongKey)
+  const page = await call(region, 'GET', '/api/v1/operator/audit?limit=1000', operator(region))
+  const about = (action: string) => page.body.items.find((one: { action: string }) => one.action === action)
+  const { accountId } = audited
+  expect(about('operator: kill switch')).toMatchObject({
+    principal: 'operator',
+    accountId,
+    address: '127.0.0.1',
+    target: `account ${accountId}`,
+    outcome: 'done',
+    details: { scope: 'ACCOUNT', blocked: false },
+  })
+  expect(about('operator: phase')).toMatchObject({ outcome: 'SYMBOL_UNKNOWN', target: 'instrument NONE-SUCH' })
+  expect(about('operator: deposit')).toMatchObject({ outcome: 'done', details: { amount: '5', transferId: 'audited' } })
+  expect(about('use operator key')).toMatchObject({ principal: 'nobody', outcome: 'OPERATOR_ONLY' })
+  expect(about('register')).toMatchObject({ principal: 'user', accountId, outcome: 'done' })
+  expect(page.text).not.toContain(region.secrets.operatorApiKey)
+  expect(page.text).not.toContain('not-the-key-of-this-platform')
+})
+
+test('the audit log is read in pages without holes', async () => {
+  const path = '/api/v1/operator/audit'
+  const all = (await call(region, 'GET', `${path}?limit=1000`, operator(region))).body.items
+  const paged: unknown[] = []
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const more: string = cursor === '' ? '' : `&cursor=${cursor}`
+    const { body } = await call(region, 'GET', `${path}?limit=3${more}`, operator(region))
+    paged.push(...body.items)
+    cursor = body.cursor
+  }
+  expect(all.length).toBeGreaterThan(6)
+  expect(paged).toEqual(all)
+})

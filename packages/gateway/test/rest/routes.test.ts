@@ -11,12 +11,15 @@ import { startRegion, type TestRegion } from './region.ts'
 
 let region: TestRegion
 let user: User
+/** Its session is renewed and ended. */
+let leaving: User
 let keyId: string
 let operations: readonly Operation[]
 
 beforeAll(async () => {
   region = await startRegion()
   user = await User.register(region)
+  leaving = await User.register(region)
   keyId = (await user.post('/keys', { label: 'to be deleted', scopes: ['read'] })).body.keyId
   operations = operationsOf((await call(region, 'GET', '/openapi.json')).body)
 })
@@ -78,6 +81,11 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     body: () => ({ version: region.venue.status().engineVersion }),
     malformed: { body: { version: 0 } },
   },
+  'GET /api/v1/operator/audit': {
+    status: 200,
+    path: () => `${v1}/operator/audit?limit=2&accountId=${user.accountId}`,
+    malformed: { path: `${v1}/operator/audit?cursor=yesterday` },
+  },
   'POST /api/v1/auth/register': {
     status: 201,
     body: () => ({ email: email(), password: PASSWORD }),
@@ -90,12 +98,12 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   },
   'POST /api/v1/auth/refresh': {
     status: 200,
-    body: () => ({ refreshToken: user.refreshToken }),
+    body: () => ({ refreshToken: leaving.refreshToken }),
     malformed: { body: { refreshToken: null } },
   },
   'POST /api/v1/auth/logout': {
     status: 204,
-    body: () => ({ refreshToken: user.refreshToken }),
+    body: () => ({ refreshToken: leaving.refreshToken }),
     malformed: { body: [] },
   },
   'POST /api/v1/keys': {

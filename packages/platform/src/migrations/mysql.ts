@@ -108,12 +108,13 @@ async function migrateLocked(
         'see its log, and what holds the table in SHOW PROCESSLIST; what is done is kept, so start this process again afterwards',
     )
   }
+  const [before] = await constant<{ seconds: number }>(connection, 'select @@session.lock_wait_timeout as seconds')
   try {
     await constant(connection, 'set session lock_wait_timeout = ?', [TABLE_WAIT_SECONDS])
     return await new Migrator(connection, component, options.where).run()
   } finally {
     await Promise.allSettled([
-      constant(connection, 'set session lock_wait_timeout = default'),
+      constant(connection, 'set session lock_wait_timeout = ?', [before?.seconds ?? TABLE_WAIT_SECONDS]),
       // If the connection is gone, so is the lock.
       constant(connection, 'select release_lock(?) as released', [lock]),
     ])
