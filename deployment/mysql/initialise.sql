@@ -110,8 +110,10 @@ CREATE USER wintrades_replication_a IDENTIFIED BY '@mysql_replication_a@',
 GRANT REPLICATION SLAVE, BACKUP_ADMIN ON *.* TO wintrades_replication_a, wintrades_replication_b;
 
 CREATE USER wintrades_backup_a IDENTIFIED BY '@mysql_backup_a@', wintrades_backup_b IDENTIFIED BY '@mysql_backup_b@' REQUIRE SSL;
-GRANT SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES, PROCESS, RELOAD, REPLICATION CLIENT, REPLICATION SLAVE, BACKUP_ADMIN
-  ON *.* TO wintrades_backup_a, wintrades_backup_b;
+-- BACKUP_ADMIN: to be cloned; BINLOG_ADMIN: to take away binary logs that are archived.
+GRANT PROCESS, REPLICATION CLIENT, REPLICATION SLAVE, BACKUP_ADMIN, BINLOG_ADMIN ON *.* TO wintrades_backup_a, wintrades_backup_b;
+GRANT SELECT ON wintrades.* TO wintrades_backup_a, wintrades_backup_b;
+GRANT SELECT ON wintrades_operator.* TO wintrades_backup_a, wintrades_backup_b;
 
 CREATE USER wintrades_exporter_a IDENTIFIED BY '@mysql_exporter_a@',
   wintrades_exporter_b IDENTIFIED BY '@mysql_exporter_b@' REQUIRE SSL WITH MAX_USER_CONNECTIONS 3;

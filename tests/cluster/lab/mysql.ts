@@ -95,6 +95,11 @@ export class LabMysql {
     return this.credentials.adminPassword
   }
 
+  /** What it runs from; another server of the same version can too. */
+  get image(): string {
+    return this.#place.image
+  }
+
   get container(): LabContainer {
     if (this.#container === null) throw new Error(`${this.name} was not started`)
     return this.#container
