@@ -4,9 +4,9 @@
 import { randomBytes } from 'node:crypto'
 import { copyFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Connection } from 'mysql2/promise'
 import { contains, formatGtidSet, parseGtidSet } from '../operator/promotion/gtid-set.ts'
+import { pause } from '../operator/reconciler.ts'
 import { readVersion } from '../repository.ts'
 import { type ScratchOptions, ScratchServer } from './scratch/server.ts'
 import { query, rankSources, type ServerView, takeLock, viewTier, withServer } from './servers.ts'
@@ -244,7 +244,7 @@ async function watchClone(server: ScratchServer, progress: Progress, signal: Abo
     const estimate = Number(row?.estimate ?? 0)
     const data = Number(row?.data ?? 0)
     if (estimate > 0) progress(`copying (${megabytes(data)})`, Math.min(1, data / estimate))
-    await pause(PROGRESS_MS, undefined, { signal }).catch(() => {}) // it is done
+    await pause(PROGRESS_MS, signal)
   }
 }
 

@@ -5,8 +5,8 @@ import { once } from 'node:events'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { EMPTY, formatGtidSet, type GtidSet, gtid, union } from '../../operator/promotion/gtid-set.ts'
+import { pause } from '../../operator/reconciler.ts'
 import { type ScratchOptions, ScratchServer } from '../scratch/server.ts'
 import { explainFileError, VerificationFailed } from '../store/faults.ts'
 import { BINLOG_MAGIC, nothingBefore } from './events.ts'
@@ -25,6 +25,7 @@ export type ApplyOptions = {
 /** Of relay logs that lie on the disk at a time. */
 const ROUND_BYTES = 2 * 1024 * 1024 * 1024
 const FILE_BYTES = 512 * 1024 * 1024
+const LOOK_MS = 100
 const STALL_MS_MAX = 600_000
 const RELAY = 'restore-relay'
 
@@ -175,7 +176,7 @@ async function waitForRound(server: ScratchServer, round: Round, signal: AbortSi
         `the archived binlogs are not applied: nothing happened for ${STALL_MS_MAX / 1_000} s (${server.lastWords()})`,
       )
     }
-    await pause(100)
+    await pause(LOOK_MS, signal)
   }
 }
 

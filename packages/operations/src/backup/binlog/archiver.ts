@@ -3,7 +3,6 @@
 // was never acknowledged, is known as such and is not restored. What it has is GTIDs; where they were read from does not matter.
 
 import { randomUUID } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from '@wintrades/platform'
 import {
   contains,
@@ -15,6 +14,7 @@ import {
   subtract,
   union,
 } from '../../operator/promotion/gtid-set.ts'
+import { pause } from '../../operator/reconciler.ts'
 import { count, rankSources, type ServerView, viewServer, viewTier } from '../servers.ts'
 import { type BackupSettings, readAuthority, readPasswordOf } from '../settings.ts'
 import type { ArchiveState, Catalogue, Segment } from '../store/catalogue.ts'
@@ -113,7 +113,7 @@ export class BinlogArchiver {
       }
       await this.#closeWriter()
       wait_ms = this.#transactions > before ? RETRY_MS_MIN : Math.min(wait_ms * 2, RETRY_MS_MAX)
-      await pause(wait_ms, undefined, { signal }).catch(() => {}) // told to stop
+      await pause(wait_ms, signal)
     }
   }
 
@@ -264,7 +264,7 @@ export class BinlogArchiver {
         this.#avoid = this.#source?.server.name ?? null
         leave.abort()
       }
-      await pause(LOOK_MS, undefined, { signal }).catch(() => {}) // told to stop
+      await pause(LOOK_MS, signal)
     }
   }
 

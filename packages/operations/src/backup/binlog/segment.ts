@@ -119,7 +119,11 @@ export class SegmentWriter {
 
   /** Leaves its file as it is; it is finished later from what is whole of it (`recoverOpen`). */
   async close(): Promise<void> {
-    await this.flush().catch(() => {}) // the disk may be full: what was flushed before is there
+    try {
+      await this.flush()
+    } catch {
+      // The disk may be full: what was flushed before is there.
+    }
     await this.#file.close()
   }
 }

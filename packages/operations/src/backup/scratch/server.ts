@@ -7,9 +7,9 @@ import { once } from 'node:events'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { neverLog } from '@wintrades/platform'
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise'
+import { pause } from '../../operator/reconciler.ts'
 import { BackupRefused } from '../store/faults.ts'
 
 export type ScratchCommand = {
@@ -30,6 +30,8 @@ export type ScratchOptions = ScratchCommand & {
 
 export const SCRATCH_USER = 'wintrades_scratch'
 const START_TIMEOUT_MS = 180_000
+const LOOK_MS = 100
+const FOREVER = new AbortController().signal
 const STOP_TIMEOUT_MS = 120_000
 const CONNECT_TIMEOUT_MS = 5_000
 const LOG_LINES = 40
@@ -140,17 +142,22 @@ export class ScratchServer {
 
   /** At once; what it leaves is of no use to anybody. */
   async kill(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    if (this.#isOver) return
     // A container's client passes this signal on; it could not pass on SIGKILL.
     this.#child.kill('SIGTERM')
     if ((await ended(this.#child, STOP_TIMEOUT_MS)) === 'still running') this.#child.kill('SIGKILL')
+  }
+
+  get #isOver(): boolean {
+    const { pid, exitCode, signalCode } = this.#child
+    return pid === undefined || exitCode !== null || signalCode !== null
   }
 
   async #ready(signal: AbortSignal | undefined): Promise<void> {
     const deadline_ms = performance.now() + START_TIMEOUT_MS
     for (;;) {
       signal?.throwIfAborted()
-      if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
+      if (this.#isOver) {
         throw new BackupRefused(`a scratch server did not start: ${this.#log.last()}`)
       }
       try {
@@ -163,7 +170,7 @@ export class ScratchServer {
           throw new BackupRefused(words, { cause: error })
         }
       }
-      await pause(100)
+      await pause(LOOK_MS, signal ?? FOREVER)
     }
   }
 }
@@ -248,15 +255,16 @@ function run(options: ScratchOptions, args: readonly string[]): { child: ChildPr
 }
 
 async function ended(child: ChildProcess, timeout_ms: number): Promise<number | string> {
-  if (child.exitCode === null && child.signalCode === null) {
-    const left = new AbortController()
-    const exit = once(child, 'exit', { signal: left.signal }).catch(() => {})
-    const isLate = await Promise.race([
-      exit.then(() => false),
-      pause(timeout_ms, true, { signal: left.signal }).catch(() => false),
-    ])
-    left.abort()
-    if (isLate) return 'still running'
+  if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+    // A program that cannot be started ends with an error instead.
+    const exit = once(child, 'exit').then(
+      () => true,
+      () => true,
+    )
+    const late = new AbortController()
+    const isEnded = await Promise.race([exit, pause(timeout_ms, late.signal).then(() => false)])
+    late.abort()
+    if (!isEnded) return 'still running'
   }
   return child.exitCode ?? child.signalCode ?? 'not started'
 }
