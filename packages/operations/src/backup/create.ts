@@ -194,6 +194,9 @@ async function authorityFor({ caFile }: BackupSettings, work: string): Promise<s
   return [`loose_clone_ssl_ca=${path}`]
 }
 
+const CLONE = 'CLONE INSTANCE FROM ?@?:? IDENTIFIED BY ? DATA DIRECTORY = ?'
+const CLONE_OVER_TLS = 'CLONE INSTANCE FROM ?@?:? IDENTIFIED BY ? DATA DIRECTORY = ? REQUIRE SSL'
+
 async function clone(
   server: ScratchServer,
   source: ServerView,
@@ -207,10 +210,9 @@ async function clone(
   const watch = watchClone(server, progress, AbortSignal.any([watching.signal, signal]))
   try {
     await connection.query('SET GLOBAL clone_valid_donor_list = ?', [`${host}:${port}`])
-    const tls = settings.caFile === null ? '' : 'REQUIRE SSL'
-    const statement = `CLONE INSTANCE FROM ?@?:${Number(port)} IDENTIFIED BY ? DATA DIRECTORY = ? ${tls}`
+    const statement = settings.caFile === null ? CLONE : CLONE_OVER_TLS
     await Promise.race([
-      connection.query(statement, [settings.account.user, host, readPasswordOf(settings.account), dataDirectory]),
+      connection.query(statement, [settings.account.user, host, port, readPasswordOf(settings.account), dataDirectory]),
       aborted(signal),
     ])
     return new Date()

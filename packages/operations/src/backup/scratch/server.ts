@@ -76,7 +76,7 @@ export class ScratchServer {
     const password = randomBytes(24).toString('base64url')
     neverLog(password)
     const initFile = join(options.work, 'init.sql')
-    await writeFile(initFile, accountSql(password), { mode: 0o600 })
+    await writeFile(initFile, ACCOUNT.replace('@PASSWORD@', password), { mode: 0o600 })
     const file = join(options.work, 'scratch.cnf')
     await writeFile(file, configuration(options, host, port, initFile), { mode: 0o600 })
     const { child, log } = run(options, [`--defaults-file=${file}`])
@@ -212,15 +212,12 @@ function configuration(
   ].join('\n')}\n`
 }
 
-function accountSql(password: string): string {
-  return [
-    'SET SESSION sql_log_bin = 0;',
-    `DROP USER IF EXISTS ${SCRATCH_USER};`,
-    `CREATE USER ${SCRATCH_USER} IDENTIFIED BY '${password}';`,
-    `GRANT ALL PRIVILEGES ON *.* TO ${SCRATCH_USER} WITH GRANT OPTION;`,
-    '',
-  ].join('\n')
-}
+/** Run by the server as it starts. `@PASSWORD@`: of letters, digits, - and _. */
+const ACCOUNT = `SET SESSION sql_log_bin = 0;
+DROP USER IF EXISTS wintrades_scratch;
+CREATE USER wintrades_scratch IDENTIFIED BY '@PASSWORD@';
+GRANT ALL PRIVILEGES ON *.* TO wintrades_scratch WITH GRANT OPTION;
+`
 
 function userArgument(): string[] {
   return process.getuid?.() === 0 ? ['--user=root'] : []

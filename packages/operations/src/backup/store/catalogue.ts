@@ -165,7 +165,7 @@ export class Catalogue {
   /** Names of pieces that were not finished, oldest first. */
   async openSegments(): Promise<readonly string[]> {
     const names = await readdir(join(this.directory, 'binlogs'))
-    return names.flatMap((name) => (name.endsWith('.open') ? (SEGMENT_FILE.exec(name)?.[1] ?? []) : [])).sort()
+    return names.flatMap((name) => (name.endsWith('.open') ? (name.match(SEGMENT_FILE)?.[1] ?? []) : [])).sort()
   }
 
   async remove(ids: { readonly full?: readonly string[]; readonly segments?: readonly string[] }): Promise<void> {
@@ -235,7 +235,7 @@ export class Catalogue {
   async #listSegments(faults: string[]): Promise<Segment[]> {
     const found: Segment[] = []
     const names = (await readdir(join(this.directory, 'binlogs'))).flatMap((name) =>
-      name.endsWith('.json') ? (SEGMENT_FILE.exec(name)?.[1] ?? []) : [],
+      name.endsWith('.json') ? (name.match(SEGMENT_FILE)?.[1] ?? []) : [],
     )
     for (const name of names) {
       try {
