@@ -47,6 +47,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import('./commands/bench.ts')).benchCommand(),
   },
   {
+    name: 'db',
+    summary: 'show and move the database primary, mend its replicas, make certificates',
+    load: async () => (await import('./commands/db.ts')).dbCommand(),
+  },
+  {
     name: 'docs',
     summary: 'write the reference pages that come from the code',
     load: async () => (await import('./commands/docs.ts')).docsCommand(),

@@ -1,6 +1,7 @@
 // A part of the operator: one thing that it keeps in order, by itself, until it is told to stop. Parts know nothing of each other.
 
 import type { Logger } from '@wintrades/platform'
+import type { Metrics } from '@wintrades/platform/metrics'
 
 export type CommandResult = { readonly ok: boolean; readonly line: string }
 
@@ -12,6 +13,8 @@ export type Reconciler = {
   run(signal: AbortSignal): Promise<void>
   /** For the status page, under its name. */
   status?(): unknown
+  /** Registers what it measures; called once. */
+  metrics?(metrics: Metrics): void
   /** What may be asked of it: `POST /NAME/COMMAND`. */
   readonly commands?: Readonly<Record<string, Command>>
 }

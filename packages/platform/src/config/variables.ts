@@ -105,6 +105,12 @@ export const VARIABLES = {
     'Journal, snapshots, history, accounts, generated secrets and logs.',
   ),
   marketsFile: variable('MARKETS_FILE', kinds.path(), './markets.yml', 'Shards, assets and instruments.'),
+  operatorFile: variable(
+    'OPERATOR_FILE',
+    kinds.path(),
+    './operator.yml',
+    'What an operator keeps in order; operator.example.yml explains it.',
+  ),
   logLevel: variable('LOG_LEVEL', kinds.oneOf(...LOG_LEVELS), 'info', 'Least severe level that is logged.'),
   stopTimeout_ms: variable(
     'STOP_TIMEOUT_MS',

@@ -1,7 +1,7 @@
 // What a server says of itself, read in one packet in the order that the promoter's rules need (observation.ts): flags, then the channel, then what is being
 // committed, received, executed; and turned into the plain values that those rules are about.
 
-import { EMPTY, type GtidSet, parseGtidSet, type ServerState, subtract, type Term } from '../promotion/index.ts'
+import { EMPTY, type GtidSet, parseGtidSet, type ServerState, type Term } from '../promotion/index.ts'
 import { LOCK } from './actions.ts'
 import { type Packet, statement } from './packet.ts'
 import type { DatabaseServer } from './server.ts'
@@ -68,9 +68,7 @@ export function readObservation(results: readonly (readonly Row[])[], context: R
   ]
   const { holder, me, uuid } = one(identity)
   const { isReadOnly, isSuperReadOnly, isSource, isReplica, clients } = one(flags)
-  const receivedSet = parseGtidSet(String(received[0]?.['received'] ?? ''))
   const isClosed = Number(isSuperReadOnly) === 1
-  const ownedSet = parseOwned(String(one(owned)['owned']))
   const channel = channels[0]
   const state: ServerState = {
     name: context.server.name,
@@ -84,9 +82,9 @@ export function readObservation(results: readonly (readonly Row[])[], context: R
     isSuperReadOnly: isClosed,
     semiSync: { source: Number(isSource) === 1, replica: Number(isReplica) === 1, clients: Number(clients ?? 0) },
     channel: channelOf(channel, context),
-    // On a closed server only what it applies can be under way, and that is in the relay log.
-    owned: isClosed ? subtract(ownedSet, receivedSet) : ownedSet,
-    received: receivedSet,
+    // On a closed server only what it applies can be under way, perhaps received in part: no commit of a client's.
+    owned: isClosed ? EMPTY : parseOwned(String(one(owned)['owned'])),
+    received: parseGtidSet(String(received[0]?.['received'] ?? '')),
     executed: parseGtidSet(String(one(sets)['executed'])),
     purged: parseGtidSet(String(one(sets)['purged'])),
     row: termOf(row[0]),

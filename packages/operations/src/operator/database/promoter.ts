@@ -20,7 +20,7 @@ import {
 import type { CommandResult } from '../reconciler.ts'
 import { pause } from '../reconciler.ts'
 import { CLOSE_AGAIN, LOCK, LOCK_WAIT_SECONDS, type OnServer, packetOf } from './actions.ts'
-import { statement } from './packet.ts'
+import { type Packet, statement } from './packet.ts'
 import { Pulse } from './pulse.ts'
 import type { DatabaseAccess, DatabaseServer } from './server.ts'
 import { type Performed, ServerSession } from './session.ts'
@@ -43,6 +43,7 @@ const LOOK_BUSY_MS = 100
 /** Without news the rules are asked again after so long. */
 const TURN_MS = 1_000
 const FIRST_LOOK_MS = 3_000
+const FILE_EXISTS = 1086
 const ACTION_MS = LOCK_WAIT_SECONDS * 1_000 + 3_000
 /** The same action again and again: something keeps it from helping. */
 const REPEAT_PAUSE_MS_MAX = 2_000
@@ -201,7 +202,7 @@ export class MysqlPromoter {
       replication: this.#replication(),
       self: this.self,
     })
-    if (action.kind !== 'clone') return await session.perform(packet, ACTION_MS)
+    if (action.kind !== 'clone') return await this.#performNow(session, action, packet)
     if (this.#cloneWanted === action.server) this.#cloneWanted = null
     // A clone takes as long as the data is large; meanwhile everything else goes on.
     void session
@@ -212,6 +213,13 @@ export class MysqlPromoter {
         this.#options.logger.info(`clone of ${action.server}: ${outcome}`, { reason })
       })
     return { outcome: 'done' }
+  }
+
+  async #performNow(session: ServerSession, action: OnServer, packet: Packet): Promise<Performed> {
+    const performed = await session.perform(packet, ACTION_MS)
+    // A request that lies there already is about to be carried out.
+    const isPending = performed.outcome === 'refused' && performed.errno === FILE_EXISTS && action.kind === 'kill'
+    return isPending ? { outcome: 'done' } : performed
   }
 
   #isSameSource(session: ServerSession, source: ServerName): boolean {

@@ -42,7 +42,7 @@ export type SessionOptions = {
 export type Performed =
   | { readonly outcome: 'done' }
   /** A guard did not hold, or the server refused: nothing was done, or only the beginning of it. */
-  | { readonly outcome: 'refused'; readonly reason: string }
+  | { readonly outcome: 'refused'; readonly reason: string; readonly errno: number }
   /** No answer: whatever may have happened. */
   | { readonly outcome: 'unknown'; readonly reason: string }
 
@@ -131,9 +131,9 @@ export class ServerSession {
     } catch (error) {
       if (this.#connection !== connection)
         return { outcome: 'unknown', reason: this.#fault ?? 'the connection is lost' }
-      const reason = (error as Error).message
+      const { message: reason, errno = 0 } = error as Error & { readonly errno?: number }
       await this.#observe()
-      return { outcome: 'refused', reason }
+      return { outcome: 'refused', reason, errno }
     } finally {
       this.#options.onSeen()
     }
@@ -148,10 +148,10 @@ export class ServerSession {
       await this.#ask(connection, packet, null)
       return { outcome: 'done' }
     } catch (error) {
-      const reason = (error as Error).message
+      const { message: reason, errno = 0 } = error as Error & { readonly errno?: number }
       if (this.#connection !== connection) return { outcome: 'unknown', reason }
       await this.#ask(connection, after, DEAD_MS).catch(() => this.#giveUp('it could not be closed again'))
-      return { outcome: 'refused', reason }
+      return { outcome: 'refused', reason, errno }
     } finally {
       this.#away = null
       this.#wake()
