@@ -35,6 +35,7 @@ function withAppend(journal: Journal, append: Journal['append']): Journal {
 /** The same journal but for some of its methods. */
 function change(journal: Journal, methods: Partial<Journal>): Journal {
   return {
+    appendsInFlight_max: journal.appendsInFlight_max,
     readLease: () => journal.readLease(),
     claim: (claim) => journal.claim(claim),
     renew: (epoch, ttl_ms) => journal.renew(epoch, ttl_ms),

@@ -48,6 +48,7 @@ export class ShardStore {
 
 /** A process's way to one shard's journal: every call crosses the simulated database. */
 export class SimulatedJournal implements Journal {
+  readonly appendsInFlight_max = 1
   readonly #store: ShardStore
   readonly #database: SimulatedDatabase
   readonly #process: SimulatedProcess

@@ -38,6 +38,8 @@ export type VenueCoreOptions = {
   readonly journals: readonly Journal[]
   readonly transport: Transport
   readonly snapshots: SnapshotStore
+  /** Further metrics of the ports. */
+  readonly figures?: () => Readonly<Record<string, number>>
   readonly logger: Logger
   readonly timing?: Partial<Timing>
   /**
@@ -155,6 +157,7 @@ export class VenueCore {
         wintrades_venue_applied_batches_total: this.#appliedBatches,
         wintrades_venue_applied_commands_total: this.#appliedCommands,
         wintrades_venue_link_frames_refused_total: this.#framesRefused,
+        ...this.#options.figures?.(),
       },
     }
   }

@@ -48,9 +48,14 @@ export type AppendResult =
 
 /**
  * The journal of one shard and the lease on it. Every method may reject: then nothing is known of its effect. An append is a
- * compare-and-set on the epoch, the seq and the hash of the batch before.
+ * compare-and-set on the epoch and the seq, and on the hash of the batch before where only one is under way at a time.
  */
 export interface Journal {
+  /**
+   * How many appends may be under way at once. With more than one, a batch is committed though the one before it is not there yet; the
+   * next claim removes what then stands behind a gap, and nobody is given it to read.
+   */
+  readonly appendsInFlight_max: number
   readLease(): Promise<Lease>
   /** The new epoch, or null: somebody else was faster, or the lease is held. */
   claim(claim: Claim): Promise<Epoch | null>

@@ -3,11 +3,13 @@
 import { join } from 'node:path'
 import type { Markets, ShardIndex } from '@wintrades/domain'
 import type { LogLevel } from '@wintrades/platform'
+import type { JournalPlace } from '@wintrades/venue'
 
 export type ArchiverThreadOptions = {
   readonly region: string
   readonly markets: Markets
   readonly dataDirectory: string
+  readonly journal: JournalPlace
   readonly logLevel: LogLevel
 }
 

@@ -6,7 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { ShardIndex } from '@wintrades/domain'
 import { SqliteHistoryWriter } from '@wintrades/marketdata'
 import { createLogger } from '@wintrades/platform'
-import { Archiver, journalPath, SnapshotFiles, SqliteJournal } from '@wintrades/venue'
+import { Archiver, openJournals } from '@wintrades/venue'
 import { type ArchiverThreadOptions, historyDirectory, type ToArchiver } from './archiver-messages.ts'
 
 const IDLE_MS = 200
@@ -14,7 +14,7 @@ const IDLE_MS = 200
 const BUSY_PARTS = 4
 /** However busy: farther behind than this many batches it does not fall. */
 const BEHIND_MAX = 50_000
-const { region, markets, dataDirectory, logLevel } = workerData as ArchiverThreadOptions
+const { region, markets, dataDirectory, journal: place, logLevel } = workerData as ArchiverThreadOptions
 const logger = createLogger('archiver', { level: logLevel, fields: { region } })
 
 // On Linux this is the thread's own priority: trading comes first, the journal waits.
@@ -36,12 +36,12 @@ parentPort?.on('message', (message: ToArchiver) => {
   for (const shard of message.shards) leading.add(shard)
 })
 
-const journals = markets.shards.map((shard) => new SqliteJournal(journalPath(dataDirectory, shard)))
+const { journals, snapshots } = await openJournals(place, { markets, origin: 0, logger })
 const history = new SqliteHistoryWriter(historyDirectory(dataDirectory), markets)
 const archiver = new Archiver({
   markets,
   journals,
-  snapshots: new SnapshotFiles(dataDirectory, markets),
+  snapshots,
   history,
   logger,
   isLeading: (shard) => leading.has(shard),

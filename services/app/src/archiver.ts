@@ -15,8 +15,8 @@ export function startArchiver(
     readonly onFailure: (error: Error) => void
   },
 ): { stop(): Promise<void> } {
-  const { venue, markets, dataDirectory, logLevel } = options
-  const workerData: ArchiverThreadOptions = { region: venue.region, markets, dataDirectory, logLevel }
+  const { venue, markets, dataDirectory, journal, logLevel } = options
+  const workerData: ArchiverThreadOptions = { region: venue.region, markets, dataDirectory, journal, logLevel }
   const worker = new Worker(new URL('./archiver-thread.ts', import.meta.url), { workerData, name: 'archiver' })
   let ended = false
   worker.on('error', (error) => options.onFailure(error instanceof Error ? error : new Error(String(error))))

@@ -5,6 +5,7 @@ import { createGateway } from '@wintrades/gateway'
 import { MarketData, openSqliteHistory } from '@wintrades/marketdata'
 import { createLogger, Lifecycle, loadSecrets } from '@wintrades/platform'
 import { Metrics } from '@wintrades/platform/metrics'
+import { mysqlOptions } from '@wintrades/platform/mysql'
 import { startVenue, type Venue } from '@wintrades/venue'
 import { startArchiver } from './archiver.ts'
 import { historyDirectory } from './archiver-messages.ts'
@@ -14,6 +15,7 @@ import { openRedis } from './redis.ts'
 const { config, markets } = readConfiguration(process.env)
 const { region, dataDirectory } = config
 const secrets = loadSecrets(config)
+const journal = { dataDirectory, mysql: mysqlOptions(config) }
 const logger = createLogger('app', { level: config.logLevel, fields: { region } })
 const lifecycle = new Lifecycle({ logger, stopTimeout_ms: config.stopTimeout_ms })
 lifecycle.exitOnSignals()
@@ -29,7 +31,7 @@ async function openVenue(): Promise<Venue> {
   const venue = await startVenue({
     region,
     markets,
-    dataDirectory,
+    journal,
     linkHost: config.linkHost,
     linkPort: config.linkPort,
     peers: config.linkPeers ?? [],
@@ -47,6 +49,7 @@ try {
     venue,
     markets,
     dataDirectory,
+    journal,
     logLevel: config.logLevel,
     onFailure: (error) => end('the archiver has failed', error),
   })

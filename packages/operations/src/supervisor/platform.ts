@@ -86,7 +86,14 @@ const SIMULATION = 'simulation'
 /** Starts everything and resolves when every region and the front door are ready. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
   const dataDirectory = resolve(options.dataDirectory)
-  const environment = { ...process.env, ...options.environment, DATA_DIRECTORY: dataDirectory }
+  // Names are looked up in Node's thread pool: a slow answer for one server must not hold up the others.
+  const threads = process.env['UV_THREADPOOL_SIZE'] ?? '64'
+  const environment = {
+    ...process.env,
+    UV_THREADPOOL_SIZE: threads,
+    ...options.environment,
+    DATA_DIRECTORY: dataDirectory,
+  }
   const { config, regions } = readConfiguration(environment)
   const unlock = lockDataDirectory(dataDirectory)
   let supervisor: Supervisor | null = null

@@ -58,8 +58,5 @@ export function isMissing(error: unknown): boolean {
 
 /** The server cannot be used, or is not the primary any more: the primary has to be found again. */
 export function isServerTrouble(error: unknown): boolean {
-  if (error instanceof MysqlUnavailable) return true
-  // The numbers that the server gives start at 1000; everything else comes from the network or the client library.
-  const errno = errorNumber(error)
-  return errno < 1_000 || SERVER_TROUBLE.has(errno) || (error as { fatal?: unknown }).fatal === true
+  return error instanceof MysqlUnavailable || SERVER_TROUBLE.has(errorNumber(error))
 }

@@ -6,4 +6,4 @@ export { type KyselyConnection, type KyselyPool, primaryPool, serverPool } from 
 export { type MysqlAddress, type MysqlOptions, mysqlOptions, nameOf } from './options.ts'
 export { MysqlPool, type PoolFigures, type PoolLimits } from './pool.ts'
 export { type Primary, type PrimaryFigures, PrimaryFinder } from './primary.ts'
-export { MysqlVersionFault, readRole, readTerm, TERM_TABLE } from './term.ts'
+export { MysqlVersionFault, readRole, readTerm, readTermIfAny, TERM_TABLE } from './term.ts'

@@ -154,8 +154,10 @@ export class PrimaryFinder {
   }
 
   #describe(): string {
-    const states = this.#servers.map(({ pool, isReachable, fault }) =>
-      isReachable ? `${pool.server} is read-only` : `${pool.server}: ${fault ?? 'no answer yet'}`,
+    const states = this.#servers.map(({ pool, isReachable, isWritable, term, fault }) =>
+      isReachable
+        ? `${pool.server} ${isWritable ? `is of term ${term}, which is over` : 'is read-only'}`
+        : `${pool.server}: ${fault ?? 'no answer yet'}`,
     )
     return `no MySQL server can be written to (${states.join('; ')})`
   }
@@ -175,7 +177,8 @@ export class PrimaryFinder {
     const answers = this.#servers.map((server) => this.#ask(server))
     await this.#enough(answers)
     if (this.#closed) return
-    const writable = this.#servers.filter((server) => server.isReachable && server.isWritable)
+    // Terms never fall: a lower one than was seen is a primary that has been replaced, and cannot know it.
+    const writable = this.#servers.filter((one) => one.isReachable && one.isWritable && one.term >= this.#lastTerm)
     const best = writable.reduce<Server | null>(
       (one, other) => (one === null || other.term > one.term ? other : one),
       null,
@@ -220,7 +223,7 @@ export class PrimaryFinder {
         void answer.then(() => {
           const server = this.#servers[i] as Server
           if (--left === 0) return end()
-          if (!server.isReachable || !server.isWritable) return
+          if (!server.isReachable || !server.isWritable || server.term < this.#lastTerm) return
           if (server.term > this.#lastTerm && this.#lastTerm >= 0) return end()
           timer ??= setTimeout(resolve, GRACE_MS)
         })

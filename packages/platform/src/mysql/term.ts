@@ -36,13 +36,18 @@ export async function readRole(connection: MysqlConnection, deadline_ms: number)
   return { isWritable, term: await readTerm(connection, deadline_ms) }
 }
 
-/** The term of this server's history as it is now; it never falls. */
+/** The term of this server's history as it is now; it never falls. 0: no operator has formed it. */
 export async function readTerm(connection: MysqlConnection, deadline_ms: number): Promise<number> {
+  return (await readTermIfAny(connection, deadline_ms)) ?? 0
+}
+
+/** The same; null: this server knows no terms. */
+export async function readTermIfAny(connection: MysqlConnection, deadline_ms: number): Promise<number | null> {
   try {
     const [row] = await connection.query(TERM, [], deadline_ms)
     return Number(row?.['number'] ?? 0)
   } catch (error) {
-    if (isMissing(error)) return 0
+    if (isMissing(error)) return null
     throw error
   }
 }

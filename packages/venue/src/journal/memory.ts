@@ -107,6 +107,7 @@ export class MemoryJournalStore {
 }
 
 export class MemoryJournal implements Journal {
+  readonly appendsInFlight_max = 1
   readonly #store: MemoryJournalStore
 
   constructor(store: MemoryJournalStore) {

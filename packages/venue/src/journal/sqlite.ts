@@ -64,6 +64,7 @@ export function journalPath(dataDirectory: string, shard: Shard): string {
 }
 
 export class SqliteJournal implements Journal {
+  readonly appendsInFlight_max = 1
   readonly #path: string
   readonly #database: DatabaseSync
   readonly #append: StatementSync

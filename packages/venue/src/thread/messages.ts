@@ -4,6 +4,7 @@ import type { Markets, RegionName, ShardIndex } from '@wintrades/domain'
 import type { LogLevel } from '@wintrades/platform'
 import type { At, CommittedBatch, VenueStatus } from '../api.ts'
 import type { Question } from '../core.ts'
+import type { JournalPlace } from '../journal/open.ts'
 import type { Peer } from '../links/tcp.ts'
 import type { Timing } from '../shard-node.ts'
 
@@ -11,7 +12,7 @@ export type VenueThreadOptions = {
   readonly region: RegionName
   readonly origin: number
   readonly markets: Markets
-  readonly dataDirectory: string
+  readonly journal: JournalPlace
   readonly linkHost: string
   readonly linkPort: number
   readonly peers: readonly Peer[]

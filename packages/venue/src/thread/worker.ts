@@ -4,28 +4,29 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { createLogger } from '@wintrades/platform'
 import { systemClock } from '../clock.ts'
 import { VenueCore } from '../core.ts'
-import { journalPath, SqliteJournal } from '../journal/sqlite.ts'
+import { openJournals } from '../journal/open.ts'
 import { TcpTransport } from '../links/tcp.ts'
 import { NO_OUTCOMES } from '../outcomes.ts'
-import { SnapshotFiles } from '../snapshots/files.ts'
 import type { FromVenue, ToVenue, VenueThreadOptions } from './messages.ts'
 
 const port = parentPort
 if (port === null) throw new Error('this is the venue’s thread; start it with startVenue()')
 const options = workerData as VenueThreadOptions
-const { region, origin, markets, dataDirectory } = options
+const { region, origin, markets } = options
 const logger = createLogger('venue', { level: options.logLevel, fields: { region } })
 
 function say(message: FromVenue, transfer: ArrayBuffer[] = []): void {
   port?.postMessage(message, transfer)
 }
 
+const { journals, snapshots, figures } = await openJournals(options.journal, { markets, origin, logger })
+
 const core = new VenueCore({
   region,
   origin,
   markets,
   clock: systemClock,
-  journals: markets.shards.map((shard) => new SqliteJournal(journalPath(dataDirectory, shard))),
+  journals,
   transport: new TcpTransport({
     region,
     origin,
@@ -35,7 +36,8 @@ const core = new VenueCore({
     key: options.linkKey,
     logger,
   }),
-  snapshots: new SnapshotFiles(dataDirectory, markets),
+  snapshots,
+  figures,
   logger,
   ...(options.timing === undefined ? {} : { timing: options.timing }),
   onBatch: (batch, outcomes) => {
