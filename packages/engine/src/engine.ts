@@ -2,6 +2,7 @@
 // iteration over anything unordered; time is the batch's. Two engines that applied the same batches have the same state hash.
 //
 //   apply     a batch: time first (what expires), then each command in turn; `approach` has its memory ready before its turn
+//   plain     an order that only rests, and its cancel, in one go; everything else:
 //   command   read in place → de-duplicate → check (shape, market, risk) → hold funds → match → settle → rest or release
 //   triggers  orders whose stop price was met enter the market, a bounded number of them; the rest with the commands that follow
 //   events    what happened, then each level, position and balance that the command touched, once, as it now is
@@ -40,6 +41,7 @@ import { LEVEL_LAYOUT } from './layouts.ts'
 import { cancel, cancelSession, massCancel, replace } from './order-changes.ts'
 import { cancelOrder } from './order-ends.ts'
 import { newOrder } from './order-entry.ts'
+import { cancelPlain, restPlain } from './plain-orders.ts'
 import { enterReleased } from './released.ts'
 import { nextReopening } from './risk/reopenings.ts'
 import { dayOf } from './risk/results.ts'
@@ -196,9 +198,11 @@ function applyCommand(state: ShardState): void {
   state.nextCommand = (state.number + 1) as CommandNumber
   switch (state.commandType) {
     case CommandType.new_order:
+      if (state.hasShortWay && restPlain(state)) return
       newOrder(state)
       break
     case CommandType.cancel_order:
+      if (state.hasShortWay && cancelPlain(state)) return
       cancel(state)
       break
     case CommandType.replace_order:

@@ -2,6 +2,7 @@
 // event; the array is used again for the next batch.
 
 import {
+  BALANCE_CHANGED,
   COMMAND_DONE,
   COMMAND_DUPLICATE,
   COMMAND_REJECTED,
@@ -9,6 +10,7 @@ import {
   EventType,
   FUNDS_MOVED,
   LEVEL_CHANGED,
+  ORDER_ACCEPTED,
   ORDER_DONE,
   ORDER_REDUCED,
   ORDER_REPLACED,
@@ -43,6 +45,35 @@ export class EventWriter {
     data[offset + 2] = account
     data[offset + 3] = subject
     return offset
+  }
+
+  accepted(
+    account: number,
+    instrument: number,
+    order: number,
+    side: number,
+    orderType: number,
+    timeInForce: number,
+    price: number,
+    quantity: number,
+    flags: number,
+    selfTradePrevention: number,
+  ): number {
+    const at = this.begin(EventType.order_accepted, ORDER_ACCEPTED.slots, account, instrument)
+    const data = this.data
+    data[at + ORDER_ACCEPTED.order] = order
+    data[at + ORDER_ACCEPTED.side] = side
+    data[at + ORDER_ACCEPTED.orderType] = orderType
+    data[at + ORDER_ACCEPTED.timeInForce] = timeInForce
+    data[at + ORDER_ACCEPTED.price] = price
+    data[at + ORDER_ACCEPTED.quantity] = quantity
+    data[at + ORDER_ACCEPTED.quoteAmount] = 0
+    data[at + ORDER_ACCEPTED.flags] = flags
+    data[at + ORDER_ACCEPTED.selfTradePrevention] = selfTradePrevention
+    data[at + ORDER_ACCEPTED.stopPrice] = 0
+    data[at + ORDER_ACCEPTED.displayQuantity] = 0
+    data[at + ORDER_ACCEPTED.expireTime] = 0
+    return at
   }
 
   rejected(
@@ -145,6 +176,12 @@ export class EventWriter {
     data[at + LEVEL_CHANGED.quantity] = quantity
     data[at + LEVEL_CHANGED.orderCount] = orderCount
     data[at + LEVEL_CHANGED.bookVersion] = bookVersion
+  }
+
+  balanceChanged(account: number, asset: number, available: number, held: number): void {
+    const at = this.begin(EventType.balance_changed, BALANCE_CHANGED.slots, account, asset)
+    this.data[at + BALANCE_CHANGED.available] = available
+    this.data[at + BALANCE_CHANGED.held] = held
   }
 
   fundsMoved(

@@ -20,6 +20,14 @@ export class Instrument {
   holdFee_ppm = 0
   /** There is a static or a dynamic band. */
   hasBands = false
+  /** What the definition allows, in fields of their own: the checks of every order read them. */
+  priceMin = 0
+  priceMax = 0
+  quantityMin = 0
+  quantityMax = 0
+  notionalMin = 0
+  notionalMax = 0
+  priceBand_ppm = 0
   phase: Phase
   blocked = false
   lastPrice = 0
@@ -70,6 +78,13 @@ export class Instrument {
     this.takerFee_ppm = definition.takerFee_ppm
     this.holdFee_ppm = Math.max(definition.makerFee_ppm, definition.takerFee_ppm)
     this.hasBands = definition.staticBand_ppm !== 0 || definition.dynamicBand_ppm !== 0
+    this.priceMin = definition.priceMin
+    this.priceMax = definition.priceMax
+    this.quantityMin = definition.quantityMin
+    this.quantityMax = definition.quantityMax
+    this.notionalMin = definition.notionalMin
+    this.notionalMax = definition.notionalMax
+    this.priceBand_ppm = definition.priceBand_ppm
   }
 
   /** Price × quantity in the quote asset's smallest units. */

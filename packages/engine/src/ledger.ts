@@ -2,7 +2,7 @@
 // Promises: Σ available + Σ held = what came in − what went out, for each asset, after each command; no balance is ever
 // negative or above 2^53 / 16. Who may move what is decided elsewhere (`risk.ts`, `settlement.ts`).
 
-import { assert, BALANCE_CHANGED, EventType, LIMITS } from '@wintrades/domain'
+import { assert, LIMITS } from '@wintrades/domain'
 import type { EventWriter } from './event-writer.ts'
 import { grownFloats, grownInts } from './order-store.ts'
 
@@ -112,6 +112,16 @@ export class Ledger {
     this.money[slot * 2 + 1] += amount
   }
 
+  /** The same, and writes the balance at once: for a command that touches no other. */
+  holdAndTell(slot: number, amount: number, events: EventWriter): void {
+    const available = this.money[slot * 2] - amount
+    const held = this.money[slot * 2 + 1] + amount
+    assert(available >= 0 && held >= 0, 'no balance is negative')
+    this.money[slot * 2] = available
+    this.money[slot * 2 + 1] = held
+    events.balanceChanged(this.data[(slot << SHIFT) + ACCOUNT], this.data[(slot << SHIFT) + ASSET], available, held)
+  }
+
   /** Adds to what is available (negative: takes) and takes `released` out of what is held. */
   post(slot: number, change: number, released: number): void {
     this.touch(slot)
@@ -128,14 +138,7 @@ export class Ledger {
       const available = this.money[slot * 2]
       const held = this.money[slot * 2 + 1]
       assert(available >= 0 && held >= 0, 'no balance is negative')
-      const out = events.begin(
-        EventType.balance_changed,
-        BALANCE_CHANGED.slots,
-        this.data[at + ACCOUNT],
-        this.data[at + ASSET],
-      )
-      events.data[out + BALANCE_CHANGED.available] = available
-      events.data[out + BALANCE_CHANGED.held] = held
+      events.balanceChanged(this.data[at + ACCOUNT], this.data[at + ASSET], available, held)
     }
     this.touchedCount = 0
   }

@@ -85,39 +85,64 @@ export function pendingUntil(state: ShardState, slot: number): number {
 }
 
 function storeOrder(state: ShardState, incoming: Incoming, origin: number): number {
+  const { account, position, price, quantity, leaves, session, apiKey, textAt, textLength } = incoming
+  const { side, orderType, timeInForce, selfTradePrevention, flags } = incoming
+  const bits = packBits(side, orderType, timeInForce, selfTradePrevention, flags)
+  const slot = storePlain(state, account, position, bits, price, quantity, leaves, session, apiKey, textAt, textLength)
+  const { warm, wide } = state.orders
+  wide[(slot << WIDE_SHIFT) + CUM_QUOTE] = incoming.cumQuote
+  if ((flags & OrderFlag.cancel_on_disconnect) !== 0) state.origins.link(origin, slot)
+  countKey(state, account, apiKey, 1)
+  if (!incoming.isExtended) return slot
+  warm[(slot << WARM_SHIFT) + DISPLAY] = incoming.displayQuantity
+  warm[(slot << WARM_SHIFT) + STOP_PRICE] = incoming.stopPrice
+  warm[(slot << WARM_SHIFT) + TRAILING_OFFSET] = incoming.trailingOffset
+  wide[(slot << WIDE_SHIFT) + EXPIRE_TIME] = incoming.expireTime
+  if (incoming.expireTime !== 0) state.expiries.add(slot, incoming.expireTime)
+  return slot
+}
+
+/** A slot for the order of the command under way, in its account's list. What only some orders have is 0. */
+export function storePlain(
+  state: ShardState,
+  account: number,
+  position: number,
+  bits: number,
+  price: number,
+  quantity: number,
+  leaves: number,
+  session: number,
+  apiKey: number,
+  textAt: number,
+  textLength: number,
+): number {
   const { orders } = state
   const slot = orders.allocate(state.number)
   const h = slot << HOT_SHIFT
   const w = slot << WARM_SHIFT
   const f = slot << WIDE_SHIFT
   const { hot, warm, wide } = orders
-  hot[h + LEAVES] = incoming.leaves
-  hot[h + OWNER] = incoming.position
-  orders.setKind(
-    slot,
-    packBits(incoming.side, incoming.orderType, incoming.timeInForce, incoming.selfTradePrevention, incoming.flags),
-  )
-  warm[w + PRICE] = incoming.price
-  warm[w + QUANTITY] = incoming.quantity
-  warm[w + HIDDEN] = 0
-  warm[w + DISPLAY] = incoming.displayQuantity
-  warm[w + ORIGIN] = 0
-  warm[w + SESSION] = incoming.session
-  warm[w + API_KEY] = incoming.apiKey
-  warm[w + STOP_PRICE] = incoming.stopPrice
-  warm[w + TRAILING_OFFSET] = incoming.trailingOffset
-  warm[w + EXPIRY_PLACE] = 0
-  warm[w + LINK] = 0
-  warm[w + ROLE_OF] = 0
-  wide[f + CUM_QUOTE] = incoming.cumQuote
-  wide[f + ACCEPTED_AT] = state.timestamp
-  wide[f + UPDATED_AT] = state.timestamp
-  wide[f + EXPIRE_TIME] = incoming.expireTime
-  orders.copyText(slot, state.view, incoming.textAt, incoming.textLength)
-  state.accounts.link(incoming.account, slot)
-  if ((incoming.flags & OrderFlag.cancel_on_disconnect) !== 0) state.origins.link(origin, slot)
-  countKey(state, incoming.account, incoming.apiKey, 1)
-  if (incoming.expireTime !== 0) state.expiries.add(slot, incoming.expireTime)
+  hot[h | LEAVES] = leaves
+  hot[h | OWNER] = position
+  orders.setKind(slot, bits)
+  warm[w | PRICE] = price
+  warm[w | QUANTITY] = quantity
+  warm[w | HIDDEN] = 0
+  warm[w | DISPLAY] = 0
+  warm[w | ORIGIN] = 0
+  warm[w | SESSION] = session
+  warm[w | API_KEY] = apiKey
+  warm[w | STOP_PRICE] = 0
+  warm[w | TRAILING_OFFSET] = 0
+  warm[w | EXPIRY_PLACE] = 0
+  warm[w | LINK] = 0
+  warm[w | ROLE_OF] = 0
+  wide[f | CUM_QUOTE] = 0
+  wide[f | ACCEPTED_AT] = state.timestamp
+  wide[f | UPDATED_AT] = state.timestamp
+  wide[f | EXPIRE_TIME] = 0
+  orders.copyText(slot, state.view, textAt, textLength)
+  state.accounts.link(account, slot)
   return slot
 }
 

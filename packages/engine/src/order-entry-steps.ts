@@ -1,6 +1,6 @@
 // Steps that every way into the market shares: hold the funds, keep reduce-only, tell that an order came in and that it is done.
 
-import { EventType, HEADER, ORDER_ACCEPTED, OrderFlag, OrderLink, RejectCode, Side as Sides } from '@wintrades/domain'
+import { HEADER, ORDER_ACCEPTED, OrderFlag, OrderLink, RejectCode, Side as Sides } from '@wintrades/domain'
 import type { Incoming } from './incoming.ts'
 import type { Instrument } from './instruments.ts'
 import { POSITION_LAYOUT } from './layouts.ts'
@@ -49,17 +49,21 @@ export function originOf(state: ShardState): number {
 export function writeAccepted(state: ShardState, instrument: Instrument, incoming: Incoming): void {
   rememberOrder(state, instrument.id, incoming)
   const { events } = state
-  const at = events.begin(EventType.order_accepted, ORDER_ACCEPTED.slots, incoming.account, instrument.id)
-  const data = events.data
-  data[at + ORDER_ACCEPTED.order] = incoming.orderId
-  data[at + ORDER_ACCEPTED.side] = incoming.side
-  data[at + ORDER_ACCEPTED.orderType] = incoming.orderType
-  data[at + ORDER_ACCEPTED.timeInForce] = incoming.timeInForce
-  data[at + ORDER_ACCEPTED.price] = incoming.price
-  data[at + ORDER_ACCEPTED.quantity] = incoming.quantity
+  const at = events.accepted(
+    incoming.account,
+    instrument.id,
+    incoming.orderId,
+    incoming.side,
+    incoming.orderType,
+    incoming.timeInForce,
+    incoming.price,
+    incoming.quantity,
+    incoming.flags,
+    incoming.selfTradePrevention,
+  )
+  if (!incoming.isExtended) return
+  const { data } = events
   data[at + ORDER_ACCEPTED.quoteAmount] = incoming.quoteAmount
-  data[at + ORDER_ACCEPTED.flags] = incoming.flags
-  data[at + ORDER_ACCEPTED.selfTradePrevention] = incoming.selfTradePrevention
   data[at + ORDER_ACCEPTED.stopPrice] = incoming.stopPrice
   data[at + ORDER_ACCEPTED.displayQuantity] = incoming.displayQuantity
   data[at + ORDER_ACCEPTED.expireTime] = incoming.expireTime

@@ -47,6 +47,8 @@ export class ShardState {
   version = 1
   /** By the kill switch. */
   blocked = false
+  /** Plain orders go the short way (`plain-orders.ts`); tests turn it off to compare. */
+  hasShortWay = true
 
   readonly orders = new OrderStore(ORDERS_MAX)
   readonly levels = new LevelStore()
