@@ -52,6 +52,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import('./commands/db.ts')).dbCommand(),
   },
   {
+    name: 'backup',
+    summary: 'make, list, check and restore backups of the data tier',
+    load: async () => (await import('./commands/backup.ts')).backupCommand(),
+  },
+  {
     name: 'docs',
     summary: 'write the reference pages that come from the code',
     load: async () => (await import('./commands/docs.ts')).docsCommand(),

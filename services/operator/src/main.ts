@@ -1,9 +1,10 @@
 // An operator as a process: configuration in, the parts that keep the data tier in order out. What they do is in packages/operations/src/operator;
 // a new part is a line in `parts`.
 
-import { databaseReconciler, Lines, OperatorServer, runReconcilers } from '@wintrades/operations/operator'
+import { databaseReconciler, Lines, OperatorServer, type Reconciler, runReconcilers } from '@wintrades/operations/operator'
 import { createLogger, Lifecycle } from '@wintrades/platform'
 import { Metrics } from '@wintrades/platform/metrics'
+import { backupPart } from './backup.ts'
 import { readConfiguration } from './configuration.ts'
 
 const { config, configuration } = readConfiguration(process.env)
@@ -14,10 +15,11 @@ lifecycle.exitOnSignals()
 const lines = new Lines()
 const metrics = new Metrics({ region })
 
-const parts = [
+const parts: readonly Reconciler[] = [
   ...(configuration.database === null
     ? []
     : [databaseReconciler({ region, configuration: configuration.database, logger: logger.child('database'), lines })]),
+  ...(configuration.backup === null ? [] : [backupPart(config, configuration.backup, logger.child('backup'))]),
 ]
 for (const part of parts) part.metrics?.(metrics)
 

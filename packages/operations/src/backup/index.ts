@@ -1,6 +1,6 @@
 // Backups of the data tier: what a program or a command needs to make, keep, check and restore them.
 
-export { BinlogArchiver } from './binlog/archiver.ts'
+export { BinlogArchiver, type ArchiverFigures } from './binlog/archiver.ts'
 export { chooseBackup } from './binlog/select.ts'
 export { type CreateOptions, createBackup, type Progress } from './create.ts'
 export { type RestoreOptions, type RestoreResult, restoreInto, restoreToDirectory } from './restore.ts'
@@ -10,3 +10,7 @@ export { BACKUP_DEFAULTS, type BackupServer, type BackupSettings } from './setti
 export { Catalogue, type FullBackup, type Segment } from './store/catalogue.ts'
 export { BackupDamage, BackupMissing, BackupRefused, VerificationFailed } from './store/faults.ts'
 export { BackupKeys, WrongKey } from './store/keys.ts'
+export { readBackupKeys, readBackupSection } from './configuration.ts'
+export { planPurge, purgeServers } from './binlog/purge.ts'
+export { backupReconciler, BackupKeeper, type BackupStatus } from './reconciler.ts'
+export { type VerifyOptions, type VerifyResult, verifyBackup } from './verify/verify.ts'

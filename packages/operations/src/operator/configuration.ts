@@ -1,6 +1,8 @@
 // operator.yml → typed configuration, or every fault at once with its line. Sections belong to the operator's parts; each part reads its own.
 
 import { type ContentFault, type FileFault, readYamlFile } from '@wintrades/platform'
+import { readBackupSection } from '../backup/configuration.ts'
+import type { BackupSettings } from '../backup/settings.ts'
 import { type DatabaseConfiguration, readDatabaseSection } from './database/configuration.ts'
 import { Fields } from './fields.ts'
 
@@ -9,6 +11,8 @@ export type OperatorConfiguration = {
   /** Where operators are asked: region → address. */
   readonly operators: Readonly<Record<string, string>>
   readonly database: DatabaseConfiguration | null
+  /** null: this operator keeps no backups. */
+  readonly backup: BackupSettings | null
 }
 
 export type ConfigurationResult =
@@ -28,13 +32,15 @@ function check(
   | { readonly ok: false; readonly faults: readonly ContentFault[] } {
   const faults: ContentFault[] = []
   const fields = new Fields(raw, '', faults)
+  const database = fields.has('database') ? readDatabaseSection(fields.inner('database')) : null
   const configuration: OperatorConfiguration = {
     http: readHttp(fields.inner('http')),
     operators: fields.has('operators') ? readOperators(fields.inner('operators')) : {},
-    database: fields.has('database') ? readDatabaseSection(fields.inner('database')) : null,
+    database,
+    backup: fields.has('backup') ? readBackupSection(fields.inner('backup'), database) : null,
   }
   // Read even where they are missing, so that a fault about another key names them.
-  for (const key of ['operators', 'database']) fields.optional(key)
+  for (const key of ['operators', 'database', 'backup']) fields.optional(key)
   fields.end()
   return faults.length > 0 ? { ok: false, faults } : { ok: true, configuration }
 }

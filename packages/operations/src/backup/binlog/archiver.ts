@@ -160,6 +160,13 @@ export class BinlogArchiver {
     }
   }
 
+  /** Removes pieces that no kept backup needs; what was in them counts as archived from then on without being there. */
+  async remove(segments: readonly Segment[]): Promise<void> {
+    this.#removed = union(this.#removed, gtidsOf(segments))
+    this.#writeState()
+    await this.#options.catalogue.remove({ segments: segments.map((one) => one.id) })
+  }
+
   /** Nothing is archived and there is no backup: what lies before the first backup is in that. */
   async #beginAt(source: ServerView): Promise<void> {
     this.#archived = source.executed
