@@ -1,7 +1,7 @@
 // The part that keeps backups, with the venue's markets and the key: what only the process knows where to find.
 
 import { readMarkets } from '@wintrades/domain'
-import { backupReconciler, type BackupSettings, readBackupKeys } from '@wintrades/operations/backup'
+import { type BackupSettings, backupReconciler, readBackupKeys } from '@wintrades/operations/backup'
 import type { Reconciler } from '@wintrades/operations/operator'
 import { type Config, formatFileFault, type Logger, readYamlFile } from '@wintrades/platform'
 

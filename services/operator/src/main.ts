@@ -1,7 +1,13 @@
 // An operator as a process: configuration in, the parts that keep the data tier in order out. What they do is in packages/operations/src/operator;
 // a new part is a line in `parts`.
 
-import { databaseReconciler, Lines, OperatorServer, type Reconciler, runReconcilers } from '@wintrades/operations/operator'
+import {
+  databaseReconciler,
+  Lines,
+  OperatorServer,
+  type Reconciler,
+  runReconcilers,
+} from '@wintrades/operations/operator'
 import { createLogger, Lifecycle } from '@wintrades/platform'
 import { Metrics } from '@wintrades/platform/metrics'
 import { backupPart } from './backup.ts'

@@ -1,8 +1,11 @@
 // Backups of the data tier: what a program or a command needs to make, keep, check and restore them.
 
-export { BinlogArchiver, type ArchiverFigures } from './binlog/archiver.ts'
+export { type ArchiverFigures, BinlogArchiver } from './binlog/archiver.ts'
+export { planPurge, purgeServers } from './binlog/purge.ts'
 export { chooseBackup } from './binlog/select.ts'
+export { readBackupKeys, readBackupSection } from './configuration.ts'
 export { type CreateOptions, createBackup, type Progress } from './create.ts'
+export { BackupKeeper, type BackupStatus, backupReconciler } from './reconciler.ts'
 export { type RestoreOptions, type RestoreResult, restoreInto, restoreToDirectory } from './restore.ts'
 export { planRetention, type RetentionPlan, type RetentionRules } from './retention.ts'
 export { ScratchServer } from './scratch/server.ts'
@@ -10,7 +13,4 @@ export { BACKUP_DEFAULTS, type BackupServer, type BackupSettings } from './setti
 export { Catalogue, type FullBackup, type Segment } from './store/catalogue.ts'
 export { BackupDamage, BackupMissing, BackupRefused, VerificationFailed } from './store/faults.ts'
 export { BackupKeys, WrongKey } from './store/keys.ts'
-export { readBackupKeys, readBackupSection } from './configuration.ts'
-export { planPurge, purgeServers } from './binlog/purge.ts'
-export { backupReconciler, BackupKeeper, type BackupStatus } from './reconciler.ts'
 export { type VerifyOptions, type VerifyResult, verifyBackup } from './verify/verify.ts'

@@ -222,7 +222,11 @@ function registerMetrics(metrics: Metrics, read: () => BackupStatus, now: () => 
     verified === null ? null : verified.passed ? 1 : 0,
   )
   gauge('verified_age_seconds', 'Since the last check by a restore', ({ verified }) => age_seconds(verified?.at))
-  gauge('verification_duration_seconds', 'The last check by a restore', ({ verified }) => verified?.took_seconds ?? null)
+  gauge(
+    'verification_duration_seconds',
+    'The last check by a restore',
+    ({ verified }) => verified?.took_seconds ?? null,
+  )
   gauge('archive_lag_seconds', 'Every older commit is archived', ({ archive }) =>
     archive === null || archive.completeUntil_ms === 0 ? null : (now().getTime() - archive.completeUntil_ms) / 1_000,
   )
@@ -234,4 +238,3 @@ function registerMetrics(metrics: Metrics, read: () => BackupStatus, now: () => 
     ({ archive }) => archive?.refuted ?? null,
   )
 }
-

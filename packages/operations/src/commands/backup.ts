@@ -33,8 +33,15 @@ export function backupCommand(): Command {
 
 function common(command: Command): Command {
   return command
-    .option('--file <path>', "the operators' configuration", process.env['OPERATOR_FILE'] || inRepository('operator.yml'))
-    .option('--key-file <path>', 'file of the ENCRYPTION_KEY that the store was written with (default: the environment’s)')
+    .option(
+      '--file <path>',
+      "the operators' configuration",
+      process.env['OPERATOR_FILE'] || inRepository('operator.yml'),
+    )
+    .option(
+      '--key-file <path>',
+      'file of the ENCRYPTION_KEY that the store was written with (default: the environment’s)',
+    )
     .option('--json', 'one JSON object on standard output; what happens meanwhile on standard error')
 }
 
@@ -82,7 +89,9 @@ function listCommand(): Command {
 
 function verifyCommand(): Command {
   return selecting(new Command('verify'))
-    .description('Restores a backup to a scratch server and proves that it is the venue: rows, journal, money, history.')
+    .description(
+      'Restores a backup to a scratch server and proves that it is the venue: rows, journal, money, history.',
+    )
     .action(async (options: Selected) => {
       const { verifyBackup } = await import('../backup/index.ts')
       const { catalogue, settings } = await open(options)
@@ -103,7 +112,8 @@ function verifyCommand(): Command {
         result,
         [
           ...proof.shards.map(
-            (one) => `✔ ${one.shard}: ${one.batches} batches from ${one.from} to ${one.seq}, state ${one.stateHash.slice(0, 16)}`,
+            (one) =>
+              `✔ ${one.shard}: ${one.batches} batches from ${one.from} to ${one.seq}, state ${one.stateHash.slice(0, 16)}`,
           ),
           `✔ money is conserved; ${restored.transactions} transactions after the backup, up to ${verification.restoredTo}`,
           `backup ${verification.backup} is good: unpacked in ${restored.took_seconds.unpack} s, ${verification.took_seconds} s altogether`,
@@ -217,7 +227,10 @@ class Telling {
   }
 }
 
-function describe(full: readonly FullBackup[], verified: { backup: string; at: string; passed: boolean } | null): string[] {
+function describe(
+  full: readonly FullBackup[],
+  verified: { backup: string; at: string; passed: boolean } | null,
+): string[] {
   if (full.length === 0) return ['there is no backup yet']
   const rows = full.map((one) => [
     one.id,
@@ -245,6 +258,10 @@ function interruption(): AbortSignal {
 
 function time(value: string): Date {
   const at = new Date(value)
-  if (/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/.test(value) && !Number.isNaN(at.getTime())) return at
+  if (
+    /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/.test(value) &&
+    !Number.isNaN(at.getTime())
+  )
+    return at
   throw new InvalidArgumentError('Give a time with its zone, such as 2026-11-25T14:30:00Z.')
 }

@@ -114,11 +114,15 @@ export class ArchiveSelection {
       if (part.isFirst) {
         const one = gtid(origin, number)
         isWanted = !contains(this.#have, one) && !contains(this.#refuted, one)
-        if (isWanted && committedAt_us > to_us) {
+        const isBeyond = isWanted && committedAt_us > to_us
+        // What is missing may have been committed before the time, unless that is when the last one was that is there.
+        if (isWanted && !isChecked && !(isBeyond && to_us <= this.#lastAt_us)) {
+          this.#checkNothingMissing(header.after, piece, committedAt_us)
+        }
+        if (isBeyond) {
           this.#isBeyond = true
           return
         }
-        if (isWanted && !isChecked) this.#checkNothingMissing(header.after, piece, committedAt_us)
         isChecked = isChecked || isWanted
         held = []
       }

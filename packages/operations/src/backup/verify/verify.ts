@@ -10,7 +10,7 @@ import { pause } from '../../operator/reconciler.ts'
 import { type Progress, seconds } from '../create.ts'
 import { type Found, type RestoreResult, restoreInto } from '../restore.ts'
 import type { ScratchServer } from '../scratch/server.ts'
-import { query, takeLock, type TierView, viewTier, withServer } from '../servers.ts'
+import { query, type TierView, takeLock, viewTier, withServer } from '../servers.ts'
 import type { BackupSettings } from '../settings.ts'
 import type { Catalogue, Verification } from '../store/catalogue.ts'
 import { BackupRefused, VerificationFailed } from '../store/faults.ts'
@@ -30,7 +30,11 @@ export type VerifyOptions = {
   readonly signal: AbortSignal
 }
 
-export type VerifyResult = { readonly verification: Verification; readonly restored: RestoreResult; readonly proof: CopyProof }
+export type VerifyResult = {
+  readonly verification: Verification
+  readonly restored: RestoreResult
+  readonly proof: CopyProof
+}
 
 /** The last batch of a shard that was acknowledged when the check began. */
 export type LiveHead = { readonly shard: number; readonly seq: number; readonly hash: string }
@@ -110,7 +114,8 @@ async function requireHeads(server: ScratchServer, heads: readonly LiveHead[]): 
       [shard, shard, seq],
     )
     const last = Number(row?.last ?? 0)
-    if (last < seq) throw new VerificationFailed(`shard ${shard} ends at batch ${last} in the copy; ${seq} was acknowledged`)
+    if (last < seq)
+      throw new VerificationFailed(`shard ${shard} ends at batch ${last} in the copy; ${seq} was acknowledged`)
     // The copy may have been pruned of it since.
     if (row?.hash !== null && row?.hash !== undefined && row.hash !== hash) {
       throw new VerificationFailed(`batch ${seq} of shard ${shard} is another in the copy than in the database`)
