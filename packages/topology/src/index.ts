@@ -5,3 +5,9 @@ export {
   type MysqlServer,
   renderMysqlConfiguration,
 } from './mysql/server-configuration.ts'
+export {
+  REDIS_LAYOUT,
+  REDIS_NODE_TIMEOUT_MS,
+  type RedisServer,
+  renderRedisConfiguration,
+} from './redis/server-configuration.ts'

@@ -15,6 +15,7 @@ import { ensureDocker } from './docker.ts'
 import { ensureImage } from './images.ts'
 import { type LabMysql, type LabMysqlOptions, startLabMysql } from './mysql.ts'
 import { type Delays, LabNetwork } from './network.ts'
+import { type LabRedis, type LabRedisOptions, startLabRedis } from './redis.ts'
 import { type Slot, takeSlot } from './slot.ts'
 
 export const REGIONS = ['us-east', 'eu-west', 'asia-pacific'] as const
@@ -62,6 +63,11 @@ export class Lab {
     return this.#network.addressOf(region)
   }
 
+  /** Of all regions. */
+  get addresses(): readonly string[] {
+    return this.#network.addresses
+  }
+
   /** A MySQL server, ready to be connected to. */
   async mysql(options: LabMysqlOptions): Promise<LabMysql> {
     const image = await ensureImage('mysql', this.#say)
@@ -70,6 +76,14 @@ export class Lab {
       { lab: this, image, address, network: this.#network.dockerNetworkOf(options.region) },
       options,
     )
+  }
+
+  /** A Redis node, which answers and belongs to no cluster yet. */
+  async redis(options: LabRedisOptions): Promise<LabRedis> {
+    const image = await ensureImage('redis', this.#say)
+    const addressOf = (region: string) => this.addressOf(region)
+    const networkOf = (region: string) => this.#network.dockerNetworkOf(region)
+    return await startLabRedis(this, { image, addressOf, networkOf }, options)
   }
 
   /** Starts a program of this host's in the network of a region; it is killed when the lab is closed. */

@@ -57,6 +57,10 @@ export class LabNetwork {
     return this.#region(region).address
   }
 
+  get addresses(): readonly string[] {
+    return [...this.#regions.values()].map(({ address }) => address)
+  }
+
   /** As `docker run --network` takes it. */
   dockerNetworkOf(region: string): string {
     return `container:${this.#region(region).container}`

@@ -7,8 +7,6 @@ export type NodeState = {
   readonly id: NodeId
   readonly view: readonly NodeView[]
   readonly keys: number
-  /** Reads its data from disk: it answers, but serves nothing yet. */
-  readonly isLoading: boolean
   /** Of a replica: whether it follows its master. */
   readonly isFollowing: boolean
   /** How much of the stream of changes it has. */
@@ -24,8 +22,10 @@ export type ObservedNode = {
   /** Where it answers, or last did. */
   readonly ip: string
   readonly port: number
-  /** null: it does not answer. */
+  /** null: it does not answer, or is loading. */
   readonly state: NodeState | null
+  /** Reads its data from disk: it answers, and serves nothing yet. */
+  readonly isLoading: boolean
   /** For how long it has not answered. */
   readonly silent_ms: number
   /** Who it was when it last answered; null: it never did since this operator started. */

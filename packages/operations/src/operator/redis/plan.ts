@@ -38,7 +38,7 @@ const FORCE_AFTER_TIMES = 3
 
 export function plan(observation: Observation, settings: PlanSettings = PLAN_SETTINGS): Plan {
   const listed = observation.nodes.filter(({ isListed }) => isListed)
-  const answering = listed.filter(isLive)
+  const answering = listed.filter((node) => isLive(node) || node.isLoading)
   if (answering.length * 2 <= listed.length) {
     return refuse(`${answering.length} of ${listed.length} redis nodes answer: less than a majority, nothing is done`)
   }
@@ -77,7 +77,7 @@ type Scene = {
 }
 
 function see(observation: Observation, settings: PlanSettings): Scene | Plan {
-  const all = observation.nodes.filter(isLive).filter(({ state }) => !state.isLoading)
+  const all = observation.nodes.filter(isLive)
   const anchor = chooseAnchor(all)
   if (anchor === null) return wait('every redis node that answers is still loading its data')
   const known = new Map(anchor.state.view.map((one) => [one.id, one]))
@@ -273,15 +273,12 @@ function finishMigrations(scene: Scene): Plan | null {
 
 function beforeRearranging({ nodes, settings }: Scene): Plan | null {
   const away = nodes.filter((node) => node.isListed && !isLive(node) && node.silent_ms < settings.replace_ms)
-  const loading = nodes.filter((node) => node.state?.isLoading === true)
-  if (away.length > 0) {
-    const most_ms = Math.max(...away.map(({ silent_ms }) => silent_ms))
-    return wait(
-      `every slot is served; ${names(away)} silent for ${Math.round(most_ms / 1_000)} s, ` +
-        `nothing is rearranged for that before ${Math.round(settings.replace_ms / 1_000)} s`,
-    )
-  }
-  return loading.length > 0 ? wait(`every slot is served; ${names(loading)} loads its data`) : null
+  if (away.length === 0) return null
+  const most_ms = Math.max(...away.map(({ silent_ms }) => silent_ms))
+  return wait(
+    `every slot is served; ${names(away)} silent for ${Math.round(most_ms / 1_000)} s, ` +
+      `nothing is rearranged for that before ${Math.round(settings.replace_ms / 1_000)} s`,
+  )
 }
 
 function promoteMasters(scene: Scene): Plan | null {

@@ -87,6 +87,7 @@ export class ModelCluster {
           port: node.address,
           silent_ms: node.silent_ms,
           lastId: node.id,
+          isLoading: false,
           state:
             view === null
               ? null
@@ -94,7 +95,6 @@ export class ModelCluster {
                   id: node.id,
                   view,
                   keys: 0,
-                  isLoading: false,
                   isFollowing: master !== undefined && this.#reaches(node, master),
                   replicationOffset: 0,
                 },
