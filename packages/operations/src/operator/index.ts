@@ -8,3 +8,4 @@ export type { Account, DatabaseAccess, DatabaseServer } from './database/server.
 export { type HttpOptions, OperatorServer } from './http-server.ts'
 export { type Line, Lines } from './lines.ts'
 export { type Command, type CommandResult, pause, type Reconciler, runReconcilers } from './reconciler.ts'
+export * from './redis/index.ts'

@@ -1,0 +1,6 @@
+// The part of the operator that keeps the Redis Cluster in order.
+
+export { describe } from './action.ts'
+export { RedisOperator, type RedisOperatorOptions } from './operator.ts'
+export { PLAN_SETTINGS, type PlanSettings } from './plan.ts'
+export type { ListedNode } from './watch.ts'
