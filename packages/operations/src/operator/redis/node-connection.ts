@@ -34,23 +34,16 @@ export class NodeConnection {
     return await (await this.#connected()).call(command, [...args])
   }
 
-  /** Texts as bytes: names of keys need not be text. */
-  async callBytes(command: string, ...args: readonly Argument[]): Promise<unknown> {
-    return await (await this.#connected()).callBuffer(command, [...args])
-  }
-
   /** Sent together; answers in order, a refusal as an Error. */
   async all(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]> {
     const redis = await this.#connected()
-    return await Promise.all(
-      commands.map(async ([command, ...args]) => {
-        try {
-          return await redis.call(command, args)
-        } catch (error) {
-          return error as Error
-        }
-      }),
-    )
+    return await settle(commands.map(([command, ...args]) => redis.call(command, args)))
+  }
+
+  /** The same, with texts as bytes: names of keys need not be text. */
+  async allBytes(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]> {
+    const redis = await this.#connected()
+    return await settle(commands.map(([command, ...args]) => redis.callBuffer(command, args)))
   }
 
   close(): void {
@@ -85,4 +78,13 @@ export class NodeConnection {
     await redis.connect()
     return redis
   }
+}
+
+async function settle(answers: readonly Promise<unknown>[]): Promise<unknown[]> {
+  const settled = await Promise.allSettled(answers)
+  return settled.map((one) => (one.status === 'fulfilled' ? one.value : toError(one.reason)))
+}
+
+function toError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason))
 }

@@ -7,8 +7,9 @@ export type NodeState = {
   readonly id: NodeId
   readonly view: readonly NodeView[]
   readonly keys: number
-  /** Of a replica: whether it follows its master. */
+  /** Of a replica: whether it follows its master, and where it looks for it, as `ip:port`. */
   readonly isFollowing: boolean
+  readonly follows: string | null
   /** How much of the stream of changes it has. */
   readonly replicationOffset: number
 }

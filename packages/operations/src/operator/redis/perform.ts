@@ -17,7 +17,7 @@ export type PerformParts = {
 const KEYS_PER_MIGRATE = 50
 const MIGRATE_TIMEOUT_MS = 1_000
 /** A node does nothing else while it migrates keys: after a slow one it gets as much time for its clients. */
-const SLOW_MIGRATE_MS = 10
+const SLOW_MIGRATE_MS = 50
 const PROMOTION_TIMEOUT_MS = 5_000
 const PROMOTION_LOOK_MS = 50
 
@@ -110,12 +110,8 @@ async function move(
   const receiver = parts.connection(to)
   throwFirst(await setSlots(receiver, slots, 'IMPORTING', from.state.id))
   throwFirst(await setSlots(giver, slots, 'MIGRATING', to.state.id))
-  const counts = await giver.all(slots.map((slot) => ['CLUSTER', 'COUNTKEYSINSLOT', slot] as const))
-  throwFirst(counts)
-  for (const [index, slot] of slots.entries()) {
-    if (Number(counts[index]) > 0) await migrateKeys(slot, giver, to, parts)
-    if (parts.signal.aborted) return
-  }
+  await migrateKeys(slots, giver, to, parts)
+  if (parts.signal.aborted) return
   // A key that came meanwhile went to the receiver: the giver asks for one that it lacks to be sent there.
   throwFirst(await setSlots(receiver, slots, 'NODE', to.state.id))
   throwFirst(await setSlots(giver, slots, 'NODE', to.state.id))
@@ -126,17 +122,29 @@ async function move(
   )
 }
 
-async function migrateKeys(slot: number, giver: NodeConnection, to: LiveNode, parts: PerformParts): Promise<void> {
-  const { access, signal } = parts
+async function migrateKeys(
+  slots: readonly number[],
+  giver: NodeConnection,
+  to: LiveNode,
+  { access, signal }: PerformParts,
+): Promise<void> {
+  let left = slots
   while (!signal.aborted) {
-    const keys = (await giver.callBytes('CLUSTER', 'GETKEYSINSLOT', slot, KEYS_PER_MIGRATE)) as Buffer[]
-    if (keys.length === 0) return
-    const begun_ms = performance.now()
-    // REPLACE: a copy over there is what an earlier try left; this one is the truth until it is gone from here.
-    const options = ['REPLACE', 'AUTH2', access.user, access.password(), 'KEYS', ...keys]
-    await giver.call('MIGRATE', to.ip, to.port, '', 0, MIGRATE_TIMEOUT_MS, ...options)
-    const took_ms = performance.now() - begun_ms
-    if (took_ms > SLOW_MIGRATE_MS) await pause(took_ms, signal)
+    const counts = await giver.all(left.map((slot) => ['CLUSTER', 'COUNTKEYSINSLOT', slot] as const))
+    throwFirst(counts)
+    left = left.filter((_, index) => Number(counts[index]) > 0)
+    if (left.length === 0) return
+    const keys = await giver.allBytes(left.map((slot) => ['CLUSTER', 'GETKEYSINSLOT', slot, KEYS_PER_MIGRATE] as const))
+    throwFirst(keys)
+    for (const some of keys as Buffer[][]) {
+      if (some.length === 0 || signal.aborted) continue
+      const begun_ms = performance.now()
+      // REPLACE: a copy over there is what an earlier try left; this one is the truth until it is gone from here.
+      const options = ['REPLACE', 'AUTH2', access.user, access.password(), 'KEYS', ...some]
+      await giver.call('MIGRATE', to.ip, to.port, '', 0, MIGRATE_TIMEOUT_MS, ...options)
+      const took_ms = performance.now() - begun_ms
+      if (took_ms > SLOW_MIGRATE_MS) await pause(took_ms, signal)
+    }
   }
 }
 

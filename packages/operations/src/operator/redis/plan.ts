@@ -50,6 +50,7 @@ export function plan(observation: Observation, settings: PlanSettings = PLAN_SET
     agree(scene) ??
     serveSlots(scene) ??
     finishMigrations(scene) ??
+    followMasters(scene) ??
     beforeRearranging(scene) ??
     promoteMasters(scene) ??
     placeReplicas(scene) ??
@@ -170,7 +171,7 @@ function replaceMasters(scene: Scene): Plan | null {
     const silent_ms = silence(nodes, id)
     const heir = heirOf(id, live)
     const name = nameOf(scene, id)
-    const seconds = `${Math.round(silent_ms / 1_000)} s`
+    const seconds = lapse(silent_ms)
     if (heir === null) {
       if (silent_ms < settings.adopt_ms) waiting.push(`${name} and its replicas have been silent for ${seconds}`)
     } else if (silent_ms < patience_ms) waiting.push(`${name} has been silent for ${seconds}`)
@@ -271,12 +272,26 @@ function finishMigrations(scene: Scene): Plan | null {
   return act(actions)
 }
 
+/** A node that learned its master's new address from others goes on looking for it at the old one until it is told again. */
+function followMasters({ live, byId }: Scene): Plan | null {
+  const actions: Action[] = []
+  for (const node of live) {
+    const { masterId } = ownView(node)
+    const master = node.state.view.find(({ id }) => id === masterId)
+    if (master === undefined || node.state.isFollowing || !byId.has(master.id)) continue
+    if (node.state.follows === `${master.ip}:${master.port}`) continue
+    const why = `it looks for its master at ${node.state.follows ?? 'no address'}`
+    actions.push({ kind: 'replicate', node: node.name, masterId: master.id, hasLeftovers: false, why })
+  }
+  return act(actions)
+}
+
 function beforeRearranging({ nodes, settings }: Scene): Plan | null {
   const away = nodes.filter((node) => node.isListed && !isLive(node) && node.silent_ms < settings.replace_ms)
   if (away.length === 0) return null
   const most_ms = Math.max(...away.map(({ silent_ms }) => silent_ms))
   return wait(
-    `every slot is served; ${names(away)} silent for ${Math.round(most_ms / 1_000)} s, ` +
+    `every slot is served; ${names(away)} silent for ${lapse(most_ms)}, ` +
       `nothing is rearranged for that before ${Math.round(settings.replace_ms / 1_000)} s`,
   )
 }
@@ -354,6 +369,8 @@ function forgetStrangers(scene: Scene): Plan | null {
 }
 
 function steady({ target, byId, foreign, live }: Scene): Plan {
+  const behind = live.filter((node) => !ownView(node).isMaster && !node.state.isFollowing)
+  if (behind.length > 0) return wait(`every slot is served; ${names(behind)} does not follow its master yet`)
   const regions = [...target.masters].map((id) => byId.get(id)?.region ?? '?')
   const complaint = foreign.length === 0 ? '' : `; ${foreign.join(', ')} of another cluster: empty it to let it join`
   const line = `${live.length} redis nodes, masters in ${regions.sort().join(', ')}, every slot served${complaint}`
@@ -371,6 +388,14 @@ function wait(line: string): Plan {
 
 function refuse(line: string): Plan {
   return { verdict: 'refuse', line, actions: [] }
+}
+
+const LAPSES_SECONDS = [300, 120, 60, 30, 10, 5]
+
+/** Coarse, so that it is no news every second. */
+function lapse(time_ms: number): string {
+  const seconds = LAPSES_SECONDS.find((one) => time_ms >= one * 1_000)
+  return seconds === undefined ? 'a moment' : `${seconds} s or more`
 }
 
 function silence(nodes: readonly ObservedNode[], id: NodeId): number {

@@ -152,7 +152,9 @@ export class NodeWatch {
       const fields = infoFields(String(info))
       const isFollowing = fields.get('role') === 'slave' && fields.get('master_link_status') === 'up'
       const offset = fields.get(own.isMaster ? 'master_repl_offset' : 'slave_repl_offset')
-      const state = { id: own.id, view, keys: Number(keys), isFollowing, replicationOffset: Number(offset ?? 0) }
+      const follows = fields.has('master_host') ? `${fields.get('master_host')}:${fields.get('master_port')}` : null
+      const replicationOffset = Number(offset ?? 0)
+      const state = { id: own.id, view, keys: Number(keys), isFollowing, follows, replicationOffset }
       return { state, isLoading: false, operators: clients instanceof Error ? new Set() : operatorsIn(String(clients)) }
     } catch {
       return NOTHING // It does not answer: that is the observation.

@@ -95,6 +95,7 @@ export class ModelCluster {
                   id: node.id,
                   view,
                   keys: 0,
+                  follows: master === undefined ? null : `10.0.0.1:${node.knows.get(master.id)}`,
                   isFollowing: master !== undefined && this.#reaches(node, master),
                   replicationOffset: 0,
                 },

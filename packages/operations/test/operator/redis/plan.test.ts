@@ -127,6 +127,16 @@ describe('faults', () => {
     expect([cluster.moved, cluster.keys.size]).toEqual([0, SLOTS])
   })
 
+  test('a replica that looks for its master where that was before is told again', () => {
+    const cluster = formed(6)
+    const { nodes } = cluster.observe()
+    const lost = nodes.map((node) => {
+      if (node.state === null || node.state.follows === null) return node
+      return { ...node, state: { ...node.state, isFollowing: false, follows: '10.0.0.9:1' } }
+    })
+    expect(plan({ nodes: lost }).actions.map(({ kind }) => kind)).toEqual(['replicate', 'replicate', 'replicate'])
+  })
+
   test('two of three masters lost: nobody can vote, the operator promotes their replicas', () => {
     const cluster = formed(6)
     const [one, other] = masters(cluster) as [ModelNode, ModelNode]
