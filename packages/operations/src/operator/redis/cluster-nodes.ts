@@ -41,12 +41,12 @@ function parseLine(line: string): NodeView {
   const [id = '', address = '', flagsText = '', master = '', , , epoch = '', link = '', ...slotTexts] = line.split(' ')
   assert(/^[0-9a-f]{40}$/.test(id), `CLUSTER NODES names a node ${JSON.stringify(id.slice(0, 60))}`)
   const flags = new Set(flagsText.split(','))
-  const place = /^(.*):(\d+)(?:@\d+)?(?:,.*)?$/.exec(address)
+  const place = address.match(/^(.*):(\d+)(?:@\d+)?(?:,.*)?$/)
   const migrating = new Map<number, NodeId>()
   const importing = new Map<number, NodeId>()
   const slots: number[] = []
   for (const text of slotTexts) {
-    const open = /^\[(\d+)-([<>])-([0-9a-f]{40})\]$/.exec(text)
+    const open = text.match(/^\[(\d+)-([<>])-([0-9a-f]{40})\]$/)
     if (open !== null) (open[2] === '>' ? migrating : importing).set(Number(open[1]), open[3] as NodeId)
     else slots.push(...parseRange(text))
   }
@@ -68,7 +68,7 @@ function parseLine(line: string): NodeView {
 }
 
 function parseRange(text: string): number[] {
-  const match = /^(\d+)(?:-(\d+))?$/.exec(text)
+  const match = text.match(/^(\d+)(?:-(\d+))?$/)
   assert(match !== null, `CLUSTER NODES has slots ${JSON.stringify(text.slice(0, 60))}`)
   const first = Number(match[1])
   const last = Number(match[2] ?? match[1])

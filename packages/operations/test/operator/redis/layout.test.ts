@@ -110,6 +110,7 @@ test('as few slots move as must, and each master ends with its count', () => {
       )
       expect(moves.reduce((sum, { slots }) => sum + slots.length, 0)).toBe(must)
     }),
+    { numRuns: 30 },
   )
 })
 
