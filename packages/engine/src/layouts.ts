@@ -96,6 +96,17 @@ export const LEVEL_LAYOUT = {
   COUNT: 2,
 } as const
 
+/** A side in `LevelStore`. */
+export const SIDE_LAYOUT = {
+  /** A side: 2^7 integers. */
+  SIDE_SHIFT: 7,
+  /** −1: the side is empty. */
+  BEST_KEY: 0,
+  BEST_LEVEL: 1,
+  /** `price XOR mirror` is the key of a price. */
+  MIRROR: 2,
+} as const
+
 /** A fill in `FillBuffer`. */
 export const FILL_LAYOUT = {
   /** A fill: 4 integers. */

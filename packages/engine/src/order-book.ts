@@ -3,12 +3,13 @@
 // Promises: `match` takes makers strictly from best price and oldest first and records each fill; a maker that is filled
 // whole has left the book but keeps its slot until the caller releases it.
 
-import { FILL_LAYOUT, LEVEL_LAYOUT, ORDER_LAYOUT } from './layouts.ts'
-import { grownInts, type OrderStore, sideOf } from './order-store.ts'
+import { FILL_LAYOUT, LEVEL_LAYOUT, ORDER_LAYOUT, SIDE_LAYOUT } from './layouts.ts'
+import { grownInts, type OrderStore } from './order-store.ts'
 import { BookSide, type LevelStore } from './price-levels.ts'
 
 const { FILL_SHIFT, FILL_MAKER, FILL_QUANTITY, FILL_PRICE, FILL_MAKER_LEAVES } = FILL_LAYOUT
 const { LEVEL_SHIFT, HEAD, TAIL, COUNT } = LEVEL_LAYOUT
+const { SIDE_SHIFT, BEST_KEY, BEST_LEVEL, MIRROR } = SIDE_LAYOUT
 const { HOT_SHIFT, LEAVES, NEXT, PREVIOUS, OWNER, BITS, WARM_SHIFT, HIDDEN, DISPLAY, ICEBERG } = ORDER_LAYOUT
 
 /** Fills of the last `match` of any book of a shard; the caller empties it by setting `count` to 0. */
@@ -24,14 +25,13 @@ export class FillBuffer {
 export class OrderBook {
   readonly bids: BookSide
   readonly asks: BookSide
-  /** Bids, asks; and the other way round: whom an order of a side meets. Looked up, for a branch on the side is guessed wrong half the time. */
-  private readonly sides: readonly BookSide[]
-  private readonly makers: readonly BookSide[]
   /** The maker of the taker's own account at which the last `match` stopped; 0: it did not. */
   ownOrder = 0
   readonly fills: FillBuffer
   private readonly orders: OrderStore
   private readonly levels: LevelStore
+  /** Number of the bids among the sides of the store; the asks' is one more. */
+  private readonly first: number
 
   constructor(orders: OrderStore, levels: LevelStore, fills: FillBuffer, instrument: number) {
     this.orders = orders
@@ -39,32 +39,32 @@ export class OrderBook {
     this.fills = fills
     this.bids = new BookSide(orders, levels, 0, instrument)
     this.asks = new BookSide(orders, levels, 1, instrument)
-    this.sides = [this.bids, this.asks]
-    this.makers = [this.asks, this.bids]
+    this.first = this.bids.index
   }
 
   /** The side (0: bids, 1: asks). */
   sideAt(side: number): BookSide {
-    return this.sides[side]
+    return side === 0 ? this.bids : this.asks
   }
 
   /** Rests an order at the end of the queue of its price. */
   add(order: number, side: number, price: number): void {
-    this.sides[side].add(order, price)
+    this.levels.add(this.first | side, order, price)
   }
 
   remove(order: number): void {
-    this.sides[sideOf(this.orders.hot[(order << HOT_SHIFT) | BITS])].remove(order)
+    this.levels.remove(order)
   }
 
   reduce(order: number, by: number): void {
-    this.sides[sideOf(this.orders.hot[(order << HOT_SHIFT) | BITS])].reduce(order, by)
+    this.levels.reduce(order, by)
   }
 
   /** Whether an order of `side` at `price` would trade on entry. */
   wouldMatch(side: number, price: number): boolean {
-    const makers = this.makers[side]
-    return makers.bestKey >= (price ^ makers.mirror)
+    const sides = this.levels.side
+    const makers = ((this.first | side) ^ 1) << SIDE_SHIFT
+    return sides[makers | BEST_KEY] >= (price ^ sides[makers | MIRROR])
   }
 
   /**
@@ -72,21 +72,25 @@ export class OrderBook {
    * returns what is left. Stops at the first order of `owner` (0: does not look) and leaves it in `ownOrder`.
    */
   match(side: number, price: number, quantity: number, owner: number): number {
-    const makers = this.makers[side]
-    const limitKey = price === 0 ? 0 : price ^ makers.mirror
+    const sides = this.levels.side
+    const makers = ((this.first | side) ^ 1) << SIDE_SHIFT
+    const limitKey = price === 0 ? 0 : price ^ sides[makers | MIRROR]
     this.ownOrder = 0
+    return sides[makers | BEST_KEY] < limitKey ? quantity : this.take(makers, limitKey, quantity, owner)
+  }
+
+  /** Level by level, as long as they are good enough. */
+  private take(makers: number, limitKey: number, quantity: number, owner: number): number {
+    const sides = this.levels.side
     let left = quantity
-    while (left > 0 && makers.bestKey >= limitKey) {
-      left = this.matchLevel(makers, left, owner)
-      if (this.ownOrder !== 0) break
+    while (left > 0 && this.ownOrder === 0 && sides[makers | BEST_KEY] >= limitKey) {
+      left = this.matchLevel(sides[makers | BEST_LEVEL], sides[makers | BEST_KEY] ^ sides[makers | MIRROR], left, owner)
     }
     return left
   }
 
-  private matchLevel(makers: BookSide, quantity: number, owner: number): number {
+  private matchLevel(level: number, price: number, quantity: number, owner: number): number {
     const levels = this.levels
-    const level = makers.bestLevel
-    const price = makers.bestKey ^ makers.mirror
     const l = level << LEVEL_SHIFT
     const data = levels.level
     const hot = this.orders.hot
@@ -116,7 +120,7 @@ export class OrderBook {
         const hidden = this.orders.warm[(order << WARM_SHIFT) | HIDDEN]
         out[f | FILL_MAKER_LEAVES] = leaves - traded + hidden
         if (leaves === traded && hidden !== 0) {
-          order = this.replenish(makers, order)
+          order = this.replenish(level, order)
           if (left === 0) break
           continue
         }
@@ -134,7 +138,7 @@ export class OrderBook {
     data[l | COUNT] -= filled
     if (order === 0) {
       data[l | TAIL] = 0
-      makers.vacate(level)
+      levels.vacate(level)
       return left
     }
     hot[(order << HOT_SHIFT) | PREVIOUS] = 0
@@ -145,14 +149,13 @@ export class OrderBook {
    * An iceberg whose displayed part is gone shows its next part, and loses its place: it goes to the end of the queue.
    * Returns the order that heads the queue now. The level's quantity has not yet been lowered by what was traded.
    */
-  private replenish(makers: BookSide, order: number): number {
+  private replenish(level: number, order: number): number {
     const { hot, warm } = this.orders
     const h = order << HOT_SHIFT
     const w = order << WARM_SHIFT
     const shown = Math.min(warm[w | DISPLAY], warm[w | HIDDEN])
     warm[w | HIDDEN] -= shown
     hot[h | LEAVES] = shown
-    const level = makers.bestLevel
     const data = this.levels.level
     const l = level << LEVEL_SHIFT
     this.levels.quantity[level] += shown

@@ -63,6 +63,8 @@ export const flagsOf = (bits: number): number => (bits >> FLAGS_SHIFT) & FLAGS_M
 
 /** Buckets of the index for each slot: order ids are nearly dense, so that with four most chains have one order. */
 const BUCKETS_PER_SLOT = 4
+/** Slots that are linked as free at a time. */
+const REFILL_SLOTS = 64
 const INT_MAX = 0x7fffffff
 const TWO_32 = 4_294_967_296
 /** Command numbers are 48 bits: nine years at a million a second. */
@@ -71,8 +73,8 @@ const NUMBER_MAX = 2 ** 48 - 1
 /** What kind of order a slot's `BITS` say it is. */
 export const kindOf = (bits: number): number => bits & KIND_MASK
 
+/** The bits of a command number above the lower 32. */
 function highOf(number: number): number {
-  if (number <= INT_MAX) return 0
   assert(number <= NUMBER_MAX, 'command numbers are left')
   return Math.floor(number / TWO_32)
 }
@@ -111,29 +113,25 @@ export class OrderStore {
 
   /** A slot for the order of command `number`, indexed by it. Its other fields hold whatever was there before. */
   allocate(number: number): number {
-    let slot = this.free
-    if (slot !== 0) this.free = this.hot[(slot << HOT_SHIFT) | NEXT]
-    else {
-      if (this.used === this.capacity) this.grow()
-      slot = this.used++
-    }
-    this.count++
-    const low = number | 0
+    if (this.free === 0) this.refill()
+    const { hot, heads, free: slot } = this
     const h = slot << HOT_SHIFT
-    const bucket = low & this.mask
-    this.hot[h | ID_LOW] = low
-    this.hot[h | ID_NEXT] = this.heads[bucket]
-    this.heads[bucket] = slot
-    this.hot[h | BITS] = highOf(number) << HIGH_SHIFT
+    const bucket = number & this.mask
+    this.free = hot[h | NEXT]
+    this.count++
+    hot[h | ID_LOW] = number
+    hot[h | ID_NEXT] = heads[bucket]
+    hot[h | BITS] = number <= INT_MAX ? 0 : highOf(number) << HIGH_SHIFT
+    heads[bucket] = slot
     return slot
   }
 
   /** The slot of the open order of command `number`; 0: there is none. */
   find(number: number): number {
+    const { hot } = this
     const low = number | 0
-    const high = highOf(number)
-    const hot = this.hot
-    let slot = this.heads[low & this.mask]
+    const high = number <= INT_MAX ? 0 : highOf(number)
+    let slot = this.heads[number & this.mask]
     while (slot !== 0) {
       const h = slot << HOT_SHIFT
       if (hot[h | ID_LOW] === low && hot[h | BITS] >>> HIGH_SHIFT === high) return slot
@@ -158,22 +156,26 @@ export class OrderStore {
   }
 
   release(slot: number): void {
-    const hot = this.hot
+    const { hot, heads } = this
     const h = slot << HOT_SHIFT
     const bucket = hot[h | ID_LOW] & this.mask
-    let at = this.heads[bucket]
-    if (at === slot) this.heads[bucket] = hot[h | ID_NEXT]
-    else {
-      while (hot[(at << HOT_SHIFT) | ID_NEXT] !== slot) {
-        at = hot[(at << HOT_SHIFT) | ID_NEXT]
-        if (at === 0) throw new InvariantViolation('a released order is in the id index')
-      }
-      hot[(at << HOT_SHIFT) | ID_NEXT] = hot[h | ID_NEXT]
-    }
+    if (heads[bucket] === slot) heads[bucket] = hot[h | ID_NEXT]
+    else this.unchain(slot, heads[bucket])
     hot[h | NEXT] = this.free
     hot[h | OWNER] = 0
     this.free = slot
     this.count--
+  }
+
+  /** Takes a slot that is not the first out of its chain. */
+  private unchain(slot: number, first: number): void {
+    const { hot } = this
+    let at = first
+    while (hot[(at << HOT_SHIFT) | ID_NEXT] !== slot) {
+      at = hot[(at << HOT_SHIFT) | ID_NEXT]
+      if (at === 0) throw new InvariantViolation('a released order is in the id index')
+    }
+    hot[(at << HOT_SHIFT) | ID_NEXT] = hot[(slot << HOT_SHIFT) | ID_NEXT]
   }
 
   /** What will still be filled: displayed and hidden. */
@@ -209,6 +211,17 @@ export class OrderStore {
   /** Grows at once to hold `count` orders (a snapshot knows how many it brings). */
   reserve(count: number): void {
     while (this.capacity <= count) this.grow()
+  }
+
+  /** The next slots that were never used become free, the lowest first. */
+  private refill(): void {
+    if (this.used === this.capacity) this.grow()
+    const end = Math.min(this.used + REFILL_SLOTS, this.capacity)
+    for (let slot = end - 1; slot >= this.used; slot--) {
+      this.hot[(slot << HOT_SHIFT) | NEXT] = this.free
+      this.free = slot
+    }
+    this.used = end
   }
 
   private grow(): void {

@@ -1,13 +1,15 @@
-// Price levels of a shard's books, in one pool, and `BookSide`: one side's levels in order of price, each a first-in-first-out
-// queue of orders. Any price from 1 to 2^31 − 1 works: a side is a radix tree whose leaves hold 16 neighbouring levels, so
-// levels that are used together lie together and an empty side takes nothing.
-// Asks are kept mirrored (`price XOR 2^31 − 1`): on both sides the best level is the one with the largest key.
+// Price levels of a shard's books, in one pool: a side's levels in order of price, each a first-in-first-out queue of orders. Any
+// price from 1 to 2^31 − 1 works: a side is a radix tree whose leaves hold 16 neighbouring levels, so levels that are used together
+// lie together and an empty side takes half a kilobyte.
+// Asks are kept mirrored (`price XOR 2^31 − 1`): on both sides the best level is the one with the largest key, and both run the same
+// code. A side is a number here: even for bids, odd for asks. `BookSide` is one of them as the rest of the engine sees it.
 
-import { InvariantViolation } from '@wintrades/domain'
-import { LEVEL_LAYOUT, ORDER_LAYOUT } from './layouts.ts'
+import { assert, InvariantViolation } from '@wintrades/domain'
+import { LEVEL_LAYOUT, ORDER_LAYOUT, SIDE_LAYOUT } from './layouts.ts'
 import { grownFloats, grownInts, type OrderStore } from './order-store.ts'
 
 const { LEVEL_SHIFT, HEAD, TAIL, COUNT } = LEVEL_LAYOUT
+const { SIDE_SHIFT, BEST_KEY, BEST_LEVEL, MIRROR } = SIDE_LAYOUT
 const { HOT_SHIFT, LEAVES, NEXT, PREVIOUS, LEVEL } = ORDER_LAYOUT
 
 /** The command that last touched the level (`LevelStore.stamp`). */
@@ -27,18 +29,27 @@ const NODE_BITS = 5
 const NODE_MASK = (1 << NODE_BITS) - 1
 /** Key bits above the leaf: 27, in nodes of five bits; the root takes the two that are left. */
 const ROOT_SHIFT = 25
-/** Leaves that a side finds without walking down from its root: as many neighbours (1,024 prices), or others that do not clash. */
-const RECENT_LEAVES = 64
+/**
+ * Leaves that a side finds without walking down from its root, each where the low bits of its key say, as pairs of key and leaf:
+ * 512 neighbouring prices, or others that do not clash. They are the second half of the side's record.
+ */
+const RECENT = 64
+const RECENT_MASK = 31
+
+/** Root node of a side's tree; 0: none. (The other fields that a side has: `SIDE_LAYOUT`.) */
+const ROOT = 3
+
 /** Empty leaves are left in place, for they are often needed again, until this many wait. */
 const EMPTY_LEAVES_MAX = 64
 
-/** `price XOR mirror` of each side. */
-const MIRRORS = [0, 0x7fffffff] as const
+const MIRROR_OF_ASKS = 0x7fffffff
 
 export class LevelStore {
   level: Int32Array
   /** Displayed quantity of each level. */
   quantity: Float64Array
+  /** Of each side: its best level, and leaves lately walked to. */
+  side = new Int32Array(4 << SIDE_SHIFT)
   leaf: Int32Array
   nodeWord: Int32Array
   nodeChild: Int32Array
@@ -50,6 +61,7 @@ export class LevelStore {
   /** Number of the command under way: what it marks is touched. It starts again before it runs out. */
   stamp = 1
   readonly sides: BookSide[] = []
+  private readonly orders: OrderStore
   private leafUsed = 1
   private leafFree = 0
   private nodeUsed = 1
@@ -58,11 +70,11 @@ export class LevelStore {
   private emptyCount = 0
   private leafQueued: Uint8Array
 
-  constructor(leaves = 64, nodes = 64) {
+  constructor(orders: OrderStore, leaves = 64, nodes = 64) {
+    this.orders = orders
     this.level = new Int32Array((leaves << LEAF_BITS) << LEVEL_SHIFT)
     this.quantity = new Float64Array(leaves << LEAF_BITS)
     this.leaf = new Int32Array(leaves << LEAF_SHIFT)
-    this.leaf[KEY] = -1
     this.leafQueued = new Uint8Array(leaves)
     this.nodeWord = new Int32Array(nodes)
     this.nodeChild = new Int32Array(nodes << NODE_BITS)
@@ -78,19 +90,116 @@ export class LevelStore {
     return this.sides[this.leaf[((level >> LEAF_BITS) << LEAF_SHIFT) | SIDE]]
   }
 
+  /** Makes a side of a book: 0 bids, 1 asks, in turn. */
+  newSide(side: 0 | 1, view: BookSide): number {
+    const index = this.sides.push(view) - 1
+    assert((index & 1) === side, 'bids are even and asks odd')
+    if (index << SIDE_SHIFT === this.side.length) this.side = grownInts(this.side, this.side.length * 2)
+    const s = index << SIDE_SHIFT
+    this.side[s | BEST_KEY] = -1
+    this.side[s | MIRROR] = side === 0 ? 0 : MIRROR_OF_ASKS
+    this.side.fill(-1, s | RECENT, (index + 1) << SIDE_SHIFT)
+    return index
+  }
+
+  /** Puts an order at the end of the queue at `price`. */
+  add(side: number, order: number, price: number): void {
+    const s = side << SIDE_SHIFT
+    const sides = this.side
+    const key = price ^ sides[s | MIRROR]
+    const leafKey = key >> LEAF_BITS
+    const recent = s | RECENT | ((leafKey & RECENT_MASK) << 1)
+    const leaf = sides[recent] === leafKey ? sides[recent | 1] : this.leafAt(side, leafKey)
+    const level = (leaf << LEAF_BITS) | (key & LEAF_MASK)
+    const l = level << LEVEL_SHIFT
+    const data = this.level
+    const tail = data[l | TAIL]
+    const { hot } = this.orders
+    const h = order << HOT_SHIFT
+    hot[h | NEXT] = 0
+    hot[h | PREVIOUS] = tail
+    hot[h | LEVEL] = level
+    data[l | TAIL] = order
+    data[l | COUNT]++
+    this.quantity[level] += hot[h | LEAVES]
+    this.touch(level)
+    if (tail === 0) this.occupy(side, level, key, order)
+    else hot[(tail << HOT_SHIFT) | NEXT] = order
+  }
+
+  /** Takes an order out of its queue. */
+  remove(order: number): void {
+    const { hot } = this.orders
+    const h = order << HOT_SHIFT
+    const level = hot[h | LEVEL]
+    const next = hot[h | NEXT]
+    const previous = hot[h | PREVIOUS]
+    const l = level << LEVEL_SHIFT
+    const data = this.level
+    this.quantity[level] -= hot[h | LEAVES]
+    this.touch(level)
+    if (next === 0) data[l | TAIL] = previous
+    else hot[(next << HOT_SHIFT) | PREVIOUS] = previous
+    if (previous === 0) data[l | HEAD] = next
+    else hot[(previous << HOT_SHIFT) | NEXT] = next
+    const count = data[l | COUNT] - 1
+    data[l | COUNT] = count
+    if (count === 0) this.vacate(level)
+  }
+
+  /** Lowers (or, negative, raises) what an order displays, in place: its priority stays. */
+  reduce(order: number, by: number): void {
+    const h = order << HOT_SHIFT
+    const level = this.orders.hot[h | LEVEL]
+    this.orders.hot[h | LEAVES] -= by
+    this.quantity[level] -= by
+    this.touch(level)
+  }
+
+  /** A level has lost its last order. */
+  vacate(level: number): void {
+    const f = (level >> LEAF_BITS) << LEAF_SHIFT
+    const word = this.leaf[f | WORD] & ~(1 << (level & LEAF_MASK))
+    this.leaf[f | WORD] = word
+    if (word === 0) this.vacateLeaf(level >> LEAF_BITS)
+    const s = this.leaf[f | SIDE] << SIDE_SHIFT
+    if (level !== this.side[s | BEST_LEVEL]) return
+    const best = word === 0 ? this.highestBelow(level >> LEAF_BITS) : (level & ~LEAF_MASK) | (31 - Math.clz32(word))
+    this.side[s | BEST_LEVEL] = best
+    this.side[s | BEST_KEY] = best === 0 ? -1 : this.keyOf(best)
+  }
+
+  /** The next worse level of its side that has orders; 0: none. Walks the tree: for views and look-ahead, not for matching. */
+  levelAfter(level: number): number {
+    const leaf = level >> LEAF_BITS
+    const f = leaf << LEAF_SHIFT
+    const worse = this.leaf[f | WORD] & ((1 << (level & LEAF_MASK)) - 1)
+    if (worse !== 0) return (leaf << LEAF_BITS) | (31 - Math.clz32(worse))
+    const key = this.leaf[f | KEY]
+    let node = this.leaf[f | PARENT]
+    for (let shift = 0; node !== 0; shift += NODE_BITS) {
+      const word = this.nodeWord[node] & ((1 << ((key >> shift) & NODE_MASK)) - 1)
+      if (word !== 0) return this.descend(this.nodeChild[(node << NODE_BITS) | (31 - Math.clz32(word))], shift)
+      node = this.nodeParent[node]
+    }
+    return 0
+  }
+
   touch(level: number): void {
     const mark = (level << LEVEL_SHIFT) | MARK
-    if (this.level[mark] === this.stamp) return
-    this.level[mark] = this.stamp
-    if (this.touchedCount === this.touched.length) this.touched = grownInts(this.touched, this.touchedCount * 2)
-    this.touched[this.touchedCount++] = level
+    const { stamp } = this
+    if (this.level[mark] === stamp) return
+    this.level[mark] = stamp
+    const count = this.touchedCount
+    this.touchedCount = count + 1
+    if (count === this.touched.length) this.touched = grownInts(this.touched, count * 2)
+    this.touched[count] = level
   }
 
   /** Ends a command: forgets what was touched and takes back leaves that stayed empty. */
   endCommand(): void {
     this.touchedCount = 0
-    this.stamp++
-    if (this.stamp > STAMP_MAX) this.restamp()
+    if (this.stamp++ === STAMP_MAX) this.restamp()
     if (this.emptyCount >= EMPTY_LEAVES_MAX) this.reclaim()
   }
 
@@ -99,7 +208,94 @@ export class LevelStore {
     for (let mark = MARK; mark < this.level.length; mark += 1 << LEVEL_SHIFT) this.level[mark] = 0
   }
 
-  newLeaf(key: number, parent: number, side: number): number {
+  /** A level has got its first order. */
+  private occupy(side: number, level: number, key: number, order: number): void {
+    this.level[(level << LEVEL_SHIFT) | HEAD] = order
+    const w = ((level >> LEAF_BITS) << LEAF_SHIFT) | WORD
+    const word = this.leaf[w]
+    this.leaf[w] = word | (1 << (level & LEAF_MASK))
+    if (word === 0) this.occupyLeaf(level >> LEAF_BITS)
+    const s = side << SIDE_SHIFT
+    if (key <= this.side[s | BEST_KEY]) return
+    this.side[s | BEST_KEY] = key
+    this.side[s | BEST_LEVEL] = level
+  }
+
+  private occupyLeaf(leaf: number): void {
+    const key = this.leaf[(leaf << LEAF_SHIFT) | KEY]
+    let node = this.leaf[(leaf << LEAF_SHIFT) | PARENT]
+    for (let shift = 0; node !== 0; shift += NODE_BITS) {
+      const word = this.nodeWord[node]
+      this.nodeWord[node] = word | (1 << ((key >> shift) & NODE_MASK))
+      if (word !== 0) break
+      node = this.nodeParent[node]
+    }
+  }
+
+  private vacateLeaf(leaf: number): void {
+    const key = this.leaf[(leaf << LEAF_SHIFT) | KEY]
+    let node = this.leaf[(leaf << LEAF_SHIFT) | PARENT]
+    for (let shift = 0; node !== 0; shift += NODE_BITS) {
+      const word = this.nodeWord[node] & ~(1 << ((key >> shift) & NODE_MASK))
+      this.nodeWord[node] = word
+      if (word !== 0) break
+      node = this.nodeParent[node]
+    }
+    this.leafEmptied(leaf)
+  }
+
+  /** The best level of the side, when the best leaf has become empty: climbs to the first node that has another. */
+  private highestBelow(leaf: number): number {
+    let node = this.leaf[(leaf << LEAF_SHIFT) | PARENT]
+    let shift = 0
+    while (node !== 0 && this.nodeWord[node] === 0) {
+      node = this.nodeParent[node]
+      shift += NODE_BITS
+    }
+    if (node === 0) return 0
+    return this.descend(this.nodeChild[(node << NODE_BITS) | (31 - Math.clz32(this.nodeWord[node]))], shift)
+  }
+
+  private descend(child: number, childOfShift: number): number {
+    let at = child
+    for (let shift = childOfShift; shift > 0; shift -= NODE_BITS) {
+      at = this.nodeChild[(at << NODE_BITS) | (31 - Math.clz32(this.nodeWord[at]))]
+    }
+    return (at << LEAF_BITS) | (31 - Math.clz32(this.leaf[(at << LEAF_SHIFT) | WORD]))
+  }
+
+  /** The leaf of a key, made if it is not there. */
+  private leafAt(side: number, leafKey: number): number {
+    const s = side << SIDE_SHIFT
+    let node = this.side[s | ROOT]
+    if (node === 0) {
+      node = this.newNode(0)
+      this.side[s | ROOT] = node
+    }
+    for (let shift = ROOT_SHIFT; shift > 0; shift -= NODE_BITS) {
+      const at = (node << NODE_BITS) | ((leafKey >> shift) & NODE_MASK)
+      let child = this.nodeChild[at]
+      if (child === 0) {
+        child = this.newNode(node)
+        this.nodeChild[at] = child
+        this.nodeSize[node]++
+      }
+      node = child
+    }
+    const at = (node << NODE_BITS) | (leafKey & NODE_MASK)
+    let leaf = this.nodeChild[at]
+    if (leaf === 0) {
+      leaf = this.newLeaf(leafKey, node, side)
+      this.nodeChild[at] = leaf
+      this.nodeSize[node]++
+    }
+    const recent = s | RECENT | ((leafKey & RECENT_MASK) << 1)
+    this.side[recent] = leafKey
+    this.side[recent | 1] = leaf
+    return leaf
+  }
+
+  private newLeaf(key: number, parent: number, side: number): number {
     let leaf = this.leafFree
     if (leaf !== 0) this.leafFree = this.leaf[(leaf << LEAF_SHIFT) | PARENT]
     else {
@@ -114,7 +310,7 @@ export class LevelStore {
     return leaf
   }
 
-  newNode(parent: number): number {
+  private newNode(parent: number): number {
     let node = this.nodeFree
     if (node !== 0) this.nodeFree = this.nodeParent[node]
     else {
@@ -127,7 +323,7 @@ export class LevelStore {
     return node
   }
 
-  leafEmptied(leaf: number): void {
+  private leafEmptied(leaf: number): void {
     if (this.leafQueued[leaf] === 1) return
     this.leafQueued[leaf] = 1
     if (this.emptyCount === this.emptyLeaves.length) this.emptyLeaves = grownInts(this.emptyLeaves, this.emptyCount * 2)
@@ -145,10 +341,11 @@ export class LevelStore {
 
   private freeLeaf(leaf: number): void {
     const f = leaf << LEAF_SHIFT
-    const side = this.sides[this.leaf[f | SIDE]]
+    const s = this.leaf[f | SIDE] << SIDE_SHIFT
     const key = this.leaf[f | KEY]
     let node = this.leaf[f | PARENT]
-    side.forget(leaf, key)
+    const recent = s | RECENT | ((key & RECENT_MASK) << 1)
+    if (this.side[recent] === key) this.side[recent] = -1
     this.nodeChild[(node << NODE_BITS) | (key & NODE_MASK)] = 0
     this.leaf[f | PARENT] = this.leafFree
     this.leafFree = leaf
@@ -157,7 +354,7 @@ export class LevelStore {
       this.nodeParent[node] = this.nodeFree
       this.nodeFree = node
       if (parent === 0) {
-        side.root = 0
+        this.side[s | ROOT] = 0
         return
       }
       this.nodeChild[(parent << NODE_BITS) | ((key >> shift) & NODE_MASK)] = 0
@@ -184,222 +381,55 @@ export class LevelStore {
   }
 }
 
+/** One side of a book, or the stop prices that one direction of the price meets. */
 export class BookSide {
-  /** The best level, and its key; 0 and −1: the side is empty. */
-  bestLevel = 0
-  bestKey = -1
+  /** `price XOR mirror` is the key of a price. */
   readonly mirror: number
-  readonly side: number
+  readonly side: 0 | 1
   readonly instrument: number
-  /** Position among the store's sides. */
+  /** Its number among the store's sides. */
   readonly index: number
-  /** @internal root node of the tree; 0: none. */
-  root = 0
   private readonly orders: OrderStore
   private readonly levels: LevelStore
-  /** Leaves lately walked to, each where the low bits of its key say; 0: none. */
-  private readonly recent = new Int32Array(RECENT_LEAVES)
 
   constructor(orders: OrderStore, levels: LevelStore, side: 0 | 1, instrument: number) {
     this.orders = orders
     this.levels = levels
     this.side = side
-    this.mirror = MIRRORS[side]
+    this.mirror = side === 0 ? 0 : MIRROR_OF_ASKS
     this.instrument = instrument
-    this.index = levels.sides.length
-    levels.sides.push(this)
+    this.index = levels.newSide(side, this)
   }
 
+  /** 0: the side is empty. */
+  get bestLevel(): number {
+    return this.levels.side[(this.index << SIDE_SHIFT) | BEST_LEVEL]
+  }
+
+  /** −1: the side is empty. */
+  get bestKey(): number {
+    return this.levels.side[(this.index << SIDE_SHIFT) | BEST_KEY]
+  }
+
+  /** 0: the side is empty. */
   get bestPrice(): number {
     return this.bestLevel === 0 ? 0 : this.bestKey ^ this.mirror
   }
 
-  /** Puts an order at the end of the queue at `price`. */
   add(order: number, price: number): void {
-    const key = price ^ this.mirror
-    const level = this.levelAt(key)
-    const levels = this.levels
-    const hot = this.orders.hot
-    const h = order << HOT_SHIFT
-    const l = level << LEVEL_SHIFT
-    const data = levels.level
-    const tail = data[l | TAIL]
-    hot[h | NEXT] = 0
-    hot[h | PREVIOUS] = tail
-    hot[h | LEVEL] = level
-    data[l | TAIL] = order
-    data[l | COUNT]++
-    levels.quantity[level] += hot[h | LEAVES]
-    levels.touch(level)
-    if (tail !== 0) hot[(tail << HOT_SHIFT) | NEXT] = order
-    else {
-      data[l | HEAD] = order
-      this.occupy(level, key)
-    }
+    this.levels.add(this.index, order, price)
   }
 
-  /** Takes an order out of its queue. */
   remove(order: number): void {
-    const levels = this.levels
-    const hot = this.orders.hot
-    const h = order << HOT_SHIFT
-    const level = hot[h | LEVEL]
-    const l = level << LEVEL_SHIFT
-    const data = levels.level
-    const next = hot[h | NEXT]
-    const previous = hot[h | PREVIOUS]
-    levels.quantity[level] -= hot[h | LEAVES]
-    levels.touch(level)
-    if (next === 0) data[l | TAIL] = previous
-    else hot[(next << HOT_SHIFT) | PREVIOUS] = previous
-    if (previous === 0) data[l | HEAD] = next
-    else hot[(previous << HOT_SHIFT) | NEXT] = next
-    const count = data[l | COUNT] - 1
-    data[l | COUNT] = count
-    if (count === 0) this.vacate(level)
+    this.levels.remove(order)
   }
 
-  /** Lowers (or, negative, raises) what an order displays, in place: its priority stays. */
   reduce(order: number, by: number): void {
-    const h = order << HOT_SHIFT
-    const level = this.orders.hot[h | LEVEL]
-    this.orders.hot[h | LEAVES] -= by
-    this.levels.quantity[level] -= by
-    this.levels.touch(level)
+    this.levels.reduce(order, by)
   }
 
-  /** The next worse level that has orders; 0: none. Walks the tree: for views and look-ahead, not for matching. */
   levelAfter(level: number): number {
-    const levels = this.levels
-    const leaf = level >> LEAF_BITS
-    const f = leaf << LEAF_SHIFT
-    const worse = levels.leaf[f | WORD] & ((1 << (level & LEAF_MASK)) - 1)
-    if (worse !== 0) return (leaf << LEAF_BITS) | (31 - Math.clz32(worse))
-    const key = levels.leaf[f | KEY]
-    let node = levels.leaf[f | PARENT]
-    for (let shift = 0; node !== 0; shift += NODE_BITS) {
-      const word = levels.nodeWord[node] & ((1 << ((key >> shift) & NODE_MASK)) - 1)
-      if (word !== 0) return this.descend(levels.nodeChild[(node << NODE_BITS) | (31 - Math.clz32(word))], shift)
-      node = levels.nodeParent[node]
-    }
-    return 0
-  }
-
-  /** @internal A leaf is taken back. */
-  forget(leaf: number, leafKey: number): void {
-    const at = leafKey & (RECENT_LEAVES - 1)
-    if (this.recent[at] === leaf) this.recent[at] = 0
-  }
-
-  /** @internal A level has lost its last order. */
-  vacate(level: number): void {
-    const { leaf } = this.levels
-    const w = ((level >> LEAF_BITS) << LEAF_SHIFT) | WORD
-    const word = leaf[w] & ~(1 << (level & LEAF_MASK))
-    leaf[w] = word
-    if (word === 0) this.vacateLeaf(level >> LEAF_BITS)
-    if (level !== this.bestLevel) return
-    if (word !== 0) {
-      const place = 31 - Math.clz32(word)
-      this.bestLevel = (level & ~LEAF_MASK) | place
-      this.bestKey = (this.bestKey & ~LEAF_MASK) | place
-      return
-    }
-    this.bestLevel = this.highestBelow(level >> LEAF_BITS)
-    this.bestKey = this.bestLevel === 0 ? -1 : this.levels.keyOf(this.bestLevel)
-  }
-
-  private vacateLeaf(leaf: number): void {
-    const levels = this.levels
-    const key = levels.leaf[(leaf << LEAF_SHIFT) | KEY]
-    let node = levels.leaf[(leaf << LEAF_SHIFT) | PARENT]
-    for (let shift = 0; node !== 0; shift += NODE_BITS) {
-      const word = levels.nodeWord[node] & ~(1 << ((key >> shift) & NODE_MASK))
-      levels.nodeWord[node] = word
-      if (word !== 0) break
-      node = levels.nodeParent[node]
-    }
-    levels.leafEmptied(leaf)
-  }
-
-  /** The best level of the side, when the best leaf has become empty: climbs to the first node that has another. */
-  private highestBelow(leaf: number): number {
-    const levels = this.levels
-    let node = levels.leaf[(leaf << LEAF_SHIFT) | PARENT]
-    let shift = 0
-    while (node !== 0 && levels.nodeWord[node] === 0) {
-      node = levels.nodeParent[node]
-      shift += NODE_BITS
-    }
-    if (node === 0) return 0
-    return this.descend(levels.nodeChild[(node << NODE_BITS) | (31 - Math.clz32(levels.nodeWord[node]))], shift)
-  }
-
-  private descend(child: number, childOfShift: number): number {
-    const levels = this.levels
-    let at = child
-    for (let shift = childOfShift; shift > 0; shift -= NODE_BITS) {
-      at = levels.nodeChild[(at << NODE_BITS) | (31 - Math.clz32(levels.nodeWord[at]))]
-    }
-    return (at << LEAF_BITS) | (31 - Math.clz32(levels.leaf[(at << LEAF_SHIFT) | WORD]))
-  }
-
-  private occupy(level: number, key: number): void {
-    const { leaf } = this.levels
-    const w = ((level >> LEAF_BITS) << LEAF_SHIFT) | WORD
-    const word = leaf[w]
-    leaf[w] = word | (1 << (level & LEAF_MASK))
-    if (word === 0) this.occupyLeaf(level >> LEAF_BITS)
-    if (key > this.bestKey) {
-      this.bestKey = key
-      this.bestLevel = level
-    }
-  }
-
-  private occupyLeaf(leaf: number): void {
-    const levels = this.levels
-    const key = levels.leaf[(leaf << LEAF_SHIFT) | KEY]
-    let node = levels.leaf[(leaf << LEAF_SHIFT) | PARENT]
-    for (let shift = 0; node !== 0; shift += NODE_BITS) {
-      const word = levels.nodeWord[node]
-      levels.nodeWord[node] = word | (1 << ((key >> shift) & NODE_MASK))
-      if (word !== 0) break
-      node = levels.nodeParent[node]
-    }
-  }
-
-  /** The level of a key, made if it is not there. */
-  private levelAt(key: number): number {
-    const leafKey = key >> LEAF_BITS
-    const leaf = this.recent[leafKey & (RECENT_LEAVES - 1)]
-    if (this.levels.leaf[(leaf << LEAF_SHIFT) | KEY] !== leafKey) return this.makeLevel(key)
-    return (leaf << LEAF_BITS) | (key & LEAF_MASK)
-  }
-
-  private makeLevel(key: number): number {
-    const levels = this.levels
-    const leafKey = key >> LEAF_BITS
-    if (this.root === 0) this.root = levels.newNode(0)
-    let node = this.root
-    for (let shift = ROOT_SHIFT; shift > 0; shift -= NODE_BITS) {
-      const at = (node << NODE_BITS) | ((leafKey >> shift) & NODE_MASK)
-      let child = levels.nodeChild[at]
-      if (child === 0) {
-        child = levels.newNode(node)
-        levels.nodeChild[at] = child
-        levels.nodeSize[node]++
-      }
-      node = child
-    }
-    const at = (node << NODE_BITS) | (leafKey & NODE_MASK)
-    let leaf = levels.nodeChild[at]
-    if (leaf === 0) {
-      leaf = levels.newLeaf(leafKey, node, this.index)
-      levels.nodeChild[at] = leaf
-      levels.nodeSize[node]++
-    }
-    this.recent[leafKey & (RECENT_LEAVES - 1)] = leaf
-    return (leaf << LEAF_BITS) | (key & LEAF_MASK)
+    return this.levels.levelAfter(level)
   }
 
   /** Throws unless the tree, the levels and the queues agree. For tests. */
@@ -431,6 +461,7 @@ export class BookSide {
       if (levels.quantity[level] !== quantity) fail('a level sums its orders')
     }
     if (this.bestLevel !== 0 && levels.keyOf(this.bestLevel) !== this.bestKey) fail('the best key is the best level’s')
-    if (this.bestLevel === 0 && this.root !== 0 && levels.nodeWord[this.root] !== 0) fail('an empty side has no levels')
+    const root = levels.side[(this.index << SIDE_SHIFT) | ROOT]
+    if (this.bestLevel === 0 && root !== 0 && levels.nodeWord[root] !== 0) fail('an empty side has no levels')
   }
 }

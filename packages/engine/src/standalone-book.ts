@@ -2,17 +2,18 @@
 // for measuring it and for replaying recorded order flow.
 
 import type { Side } from '@wintrades/domain'
-import { ORDER_LAYOUT } from './layouts.ts'
+import { FILL_LAYOUT, ORDER_LAYOUT } from './layouts.ts'
 import { FillBuffer, OrderBook } from './order-book.ts'
 import { OrderStore, sideOf } from './order-store.ts'
 import { LevelStore } from './price-levels.ts'
 
+const { FILL_SHIFT, FILL_MAKER, FILL_MAKER_LEAVES } = FILL_LAYOUT
 const { HOT_SHIFT, LEAVES, OWNER, BITS } = ORDER_LAYOUT
 
 /** Calls give what was left unfilled; the fills of the last call stand in `fills`. Ids are positive and used once while open. */
 export class StandaloneBook {
   readonly orders = new OrderStore(0x7fffffff)
-  readonly levels = new LevelStore()
+  readonly levels = new LevelStore(this.orders)
   readonly fills = new FillBuffer()
   readonly book = new OrderBook(this.orders, this.levels, this.fills, 1)
 
@@ -20,7 +21,14 @@ export class StandaloneBook {
   limit(id: number, side: Side, price: number, quantity: number): number {
     this.begin()
     const left = this.book.match(side, price, quantity, 0)
-    if (left > 0) this.rest(this.orders.allocate(id), side, price, left)
+    if (left === 0) return 0
+    const { orders } = this
+    const slot = orders.allocate(id)
+    const h = slot << HOT_SHIFT
+    orders.hot[h | LEAVES] = left
+    orders.hot[h | OWNER] = 1
+    orders.hot[h | BITS] |= side
+    this.book.add(slot, side, price)
     return left
   }
 
@@ -62,22 +70,18 @@ export class StandaloneBook {
     return this.orders.numberOf(slot)
   }
 
-  private rest(slot: number, side: Side, price: number, quantity: number): void {
-    const h = slot << HOT_SHIFT
-    this.orders.hot[h | LEAVES] = quantity
-    this.orders.setKind(slot, side)
-    this.orders.hot[h | OWNER] = 1
-    this.book.add(slot, side, price)
-  }
-
   /** Forgets the last call: its touched levels, its fills, and the orders that were filled whole. */
   private begin(): void {
+    if (this.fills.count !== 0) this.releaseFilled()
+    this.levels.endCommand()
+  }
+
+  private releaseFilled(): void {
     const { fills, orders } = this
-    for (let i = 0; i < fills.count; i++) {
-      const f = i << 2
-      if (fills.data[f + 3] === 0) orders.release(fills.data[f])
+    const { data } = fills
+    for (let f = 0; f < fills.count << FILL_SHIFT; f += 1 << FILL_SHIFT) {
+      if (data[f | FILL_MAKER_LEAVES] === 0) orders.release(data[f | FILL_MAKER])
     }
     fills.count = 0
-    this.levels.endCommand()
   }
 }

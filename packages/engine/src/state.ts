@@ -51,9 +51,9 @@ export class ShardState {
   hasShortWay = true
 
   readonly orders = new OrderStore(ORDERS_MAX)
-  readonly levels = new LevelStore()
+  readonly levels = new LevelStore(this.orders)
   /** Levels of stop prices: in no depth. */
-  readonly triggerLevels = new LevelStore()
+  readonly triggerLevels = new LevelStore(this.orders)
   readonly expiries = new Expiries(this.orders)
   /** Instruments with orders whose time has come, in continuous trading: the one that has waited longest first. */
   readonly releasing: Instrument[] = []
