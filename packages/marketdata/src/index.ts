@@ -1,6 +1,18 @@
 // Market data from committed batches: live (depth, trades, candles, tickers, account events), history, and feeds from outside.
 
 export * from './feeds/index.ts'
+export {
+  type CompareOptions,
+  compareHistory,
+  type HistoryDifference,
+  type HistoryRowsSource,
+  mysqlRows,
+  rebuildHistory,
+  sqliteRows,
+} from './history/compare.ts'
+export { HistoryDiskFull } from './history/mysql-errors.ts'
+export { type MysqlHistory, MysqlHistoryServer, openMysqlHistory } from './history/mysql-server.ts'
+export { MysqlHistoryWriter, type MysqlHistoryWriterOptions, migrateHistory } from './history/mysql-writer.ts'
 export type { Posting } from './history/postings.ts'
 export * from './history/reader.ts'
 export { HISTORY, PostingKind } from './history/schema.ts'

@@ -122,6 +122,7 @@ const COLUMNS: { readonly [Table in keyof HistoryDatabase]: readonly (keyof Hist
     'last_trade_number',
   ),
   progress: all<HistoryDatabase['progress']>()('shard', 'first_seq', 'seq', 'hash', 'timestamp'),
+  syncs: all<HistoryDatabase['syncs']>()('shard', 'number'),
   days: all<HistoryDatabase['days']>()('shard', 'day', 'first_seq', 'first_command'),
 }
 

@@ -147,6 +147,9 @@ export type ProgressTable = {
   timestamp: number
 }
 
+/** Raised to learn that everything before is durable: the one thing here that the journal does not say. */
+export type SyncsTable = { shard: number; number: number }
+
 /** The days of a shard that these tables keep. An order's day follows from its id and a row's from its seq. */
 export type DaysTable = {
   shard: number
@@ -164,6 +167,7 @@ export type HistoryDatabase = {
   rejects: RejectsTable
   progress: ProgressTable
   days: DaysTable
+  syncs: SyncsTable
 }
 
 /** What a posting is for. */
@@ -184,7 +188,8 @@ export type PartitionedTable = (typeof PARTITIONED_TABLES)[number]
 /** Rows of days for which no partition was made (in time, or yet) go here. */
 export const REST_PARTITION = 'rest'
 
-const TEXT_COLUMNS: Readonly<Record<string, number>> = {
+/** Longest values of the columns that hold text; all others hold integers. */
+export const TEXT_COLUMNS: Readonly<Record<string, number>> = {
   client_order_id: 36,
   transfer_id: 36,
   client_id: 36,
@@ -213,6 +218,7 @@ function createEverything(schema: SchemaSteps): readonly Step[] {
   return [
     table('progress', ['shard']),
     table('days', ['shard', 'day']),
+    table('syncs', ['shard']),
     table('orders', ['account', 'shard', 'order_id', 'day']),
     schema.createIndex('orders_by_instrument', 'orders', ['account', 'instrument', 'order_id']),
     schema.createIndex('orders_by_client_order_id', 'orders', ['account', 'client_order_id', 'order_id']),
