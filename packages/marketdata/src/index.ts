@@ -13,6 +13,12 @@ export {
 export { HistoryDiskFull } from './history/mysql-errors.ts'
 export { type MysqlHistory, MysqlHistoryServer, openMysqlHistory } from './history/mysql-server.ts'
 export { MysqlHistoryWriter, type MysqlHistoryWriterOptions, migrateHistory } from './history/mysql-writer.ts'
+export {
+  keepPartitions,
+  PARTITION_POLICY,
+  type PartitionChange,
+  type PartitionPolicy,
+} from './history/partitions.ts'
 export type { Posting } from './history/postings.ts'
 export * from './history/reader.ts'
 export { HISTORY, PostingKind } from './history/schema.ts'

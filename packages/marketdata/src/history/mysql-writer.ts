@@ -53,6 +53,8 @@ const TRANSACTION_MS = 500
 /** Transactions of a shard on their way at once: one that commits, and those that follow. */
 const TRANSACTIONS_MAX = 3
 const DEADLINE_MS = 30_000
+/** How long the primary and a connection to it are waited for; the archiver tries again. */
+const FIND_MS = 5_000
 /** How long a step of a migration may take. */
 const MIGRATION_DEADLINE_MS = 600_000
 
@@ -130,7 +132,7 @@ export async function migrateHistory(finder: PrimaryFinder, logger: Logger): Pro
         [await connection.compiled(text, values, MIGRATION_DEADLINE_MS), null] as const
       return await migrateMysql({ query }, HISTORY, { where: connection.server })
     },
-    DEADLINE_MS,
+    FIND_MS,
     isServerTrouble,
   )
   if (report.steps.length > 0) logger.info('the tables of the history are migrated', { ...report })
@@ -385,7 +387,7 @@ class ShardHistory {
   }
 
   async #use<Result>(work: (connection: MysqlConnection) => Promise<Result>): Promise<Result> {
-    return await this.#finder.use(work, DEADLINE_MS, isServerTrouble)
+    return await this.#finder.use(work, FIND_MS, isServerTrouble)
   }
 }
 

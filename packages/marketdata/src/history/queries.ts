@@ -17,10 +17,19 @@ type Database = Kysely<HistoryDatabase>
 /** The shard where it is no part of the index: as a bare column it would tempt SQLite to walk the primary key instead. */
 const FILTERED_SHARD = sql<number>`+${sql.ref('shard')}`
 
+/**
+ * The index that has the rows in the order of the answer, whatever MySQL's statistics make of it: a page that is sorted, or looked for in another
+ * order, takes longer the more an account has traded. To SQLite it is a comment.
+ */
+function using(table: string, index: string) {
+  return sql`/*+ INDEX(${sql.ref(table)} ${sql.ref(index)}) */`
+}
+
 export function orderById(database: Database, account: AccountId, order: OrderId) {
   return database
     .selectFrom('orders')
     .selectAll()
+    .modifyFront(using('orders', 'PRIMARY'))
     .where('account', '=', account)
     .where('shard', '=', shardOfOrder(order))
     .where('order_id', '=', order)
@@ -32,6 +41,7 @@ export function orderByClientId(database: Database, account: AccountId, shard: S
   return database
     .selectFrom('orders')
     .selectAll()
+    .modifyFront(using('orders', 'orders_by_client_order_id'))
     .where('account', '=', account)
     .where('client_order_id', '=', clientOrderId)
     .where(FILTERED_SHARD, '=', shard)
@@ -48,7 +58,11 @@ export function closedOrders(
   before: number,
   limit: number,
 ) {
-  let query = database.selectFrom('orders').selectAll().where('account', '=', account)
+  let query = database
+    .selectFrom('orders')
+    .selectAll()
+    .modifyFront(using('orders', instrument === null ? 'PRIMARY' : 'orders_by_instrument'))
+    .where('account', '=', account)
   // Without an instrument the primary key has the order; with one, the index that begins with both has.
   query = instrument === null ? query.where('shard', '=', shard) : query.where('instrument', '=', instrument)
   return query
@@ -67,7 +81,11 @@ export function executionsOfAccount(
   before: EventKey,
   limit: number,
 ) {
-  let query = database.selectFrom('executions').selectAll().where('account', '=', account)
+  let query = database
+    .selectFrom('executions')
+    .selectAll()
+    .modifyFront(using('executions', instrument === null ? 'PRIMARY' : 'executions_by_instrument'))
+    .where('account', '=', account)
   // Without an instrument the primary key has the order; with one, the index that begins with both has.
   query = instrument === null ? query.where('shard', '=', shard) : query.where('instrument', '=', instrument)
   return query
@@ -91,6 +109,7 @@ export function executionsOfOrder(database: Database, order: OrderId, limit: num
   return database
     .selectFrom('executions')
     .selectAll()
+    .modifyFront(using('executions', 'executions_by_order'))
     .where('order_id', '=', order)
     .orderBy('seq')
     .orderBy('idx')
@@ -108,6 +127,7 @@ export function fundsOfAccount(
   return database
     .selectFrom('funds')
     .selectAll()
+    .modifyFront(using('funds', 'PRIMARY'))
     .where('account', '=', account)
     .where('shard', '=', shard)
     .where('seq', '<=', before.seq)
@@ -128,6 +148,7 @@ export function fundsByTransferId(
   return database
     .selectFrom('funds')
     .selectAll()
+    .modifyFront(using('funds', 'funds_by_transfer_id'))
     .where('account', '=', account)
     .where('transfer_id', '=', transferId)
     .where(FILTERED_SHARD, '=', shard)
@@ -146,6 +167,7 @@ export function rejectsOfAccount(
   return database
     .selectFrom('rejects')
     .selectAll()
+    .modifyFront(using('rejects', 'PRIMARY'))
     .where('account', '=', account)
     .where('shard', '=', shard)
     .where('seq', '<=', before.seq)
@@ -168,6 +190,7 @@ export function candlesOf(
   return database
     .selectFrom('candles')
     .selectAll()
+    .modifyFront(using('candles', 'PRIMARY'))
     .where('instrument', '=', instrument)
     .where('interval_seconds', '=', interval_seconds)
     .where('open_time', '>=', from)
@@ -182,6 +205,7 @@ export function tradesOf(database: Database, instrument: InstrumentId, first: nu
   return database
     .selectFrom('trades')
     .selectAll()
+    .modifyFront(using('trades', 'PRIMARY'))
     .where('instrument', '=', instrument)
     .where('trade_number', '>=', first)
     .where('trade_number', '<=', last)
@@ -195,6 +219,7 @@ export function lastTradesOf(database: Database, instrument: InstrumentId, limit
   return database
     .selectFrom('trades')
     .selectAll()
+    .modifyFront(using('trades', 'PRIMARY'))
     .where('instrument', '=', instrument)
     .orderBy('trade_number', 'desc')
     .limit(limit)

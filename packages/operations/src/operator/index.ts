@@ -6,6 +6,7 @@ export { MysqlPromoter, type PromoterFigures, type PromoterOptions } from './dat
 export { databaseReconciler } from './database/reconciler.ts'
 export type { Account, DatabaseAccess, DatabaseServer } from './database/server.ts'
 export { type HttpOptions, OperatorServer } from './http-server.ts'
+export { type HistoryPartitionsOptions, historyPartitions } from './history/partitions.ts'
 export { type Line, Lines } from './lines.ts'
 export { type Command, type CommandResult, pause, type Reconciler, runReconcilers } from './reconciler.ts'
 export * from './redis/index.ts'
