@@ -117,7 +117,8 @@ export class MysqlConnection {
       const answered = (error: Error | null, result: unknown) => {
         if (error === null) end(() => resolve(result))
         else if (errorNumber(error) >= 1_000) fail(error)
-        else fail(new MysqlUnavailable(`${this.server}: ${error.message}`, { cause: error }))
+        // Lost: the library tells only the statement that was under way, and would take further ones in vain.
+        else this.destroy(new MysqlUnavailable(`${this.server}: ${error.message}`, { cause: error }))
       }
       if (how === 'execute') this.#raw.execute(sql, [...values], answered)
       else this.#raw.query(sql, [...values], answered)
