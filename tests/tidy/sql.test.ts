@@ -20,6 +20,16 @@ const EXCEPTIONS: readonly { readonly path: string; readonly what: string; reado
     what: 'sql.lit of what is not constant',
     why: 'members of the domain’s tables of constants, which are numbers',
   },
+  {
+    path: 'packages/marketdata/src/history/mysql-statements.ts',
+    what: 'sql.lit of what is not constant',
+    why: 'the same members, and places of columns in a row; JSON_TABLE knows no parameters there',
+  },
+  {
+    path: 'packages/marketdata/src/history/partitions.ts',
+    what: 'sql.lit of what is not constant',
+    why: 'bounds of partitions, which are numbers: DDL knows no parameters',
+  },
 ]
 
 const FOUND = findBuiltSql(SOURCES)

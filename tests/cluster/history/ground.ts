@@ -15,9 +15,9 @@ import {
   mysqlRows,
   rebuildHistory,
 } from '@wintrades/marketdata'
+import { Flow, type TestBatch, TestShard } from '@wintrades/marketdata/testing'
 import { createLogger, readYamlFile } from '@wintrades/platform'
 import { isServerTrouble, type MysqlOptions, PrimaryFinder } from '@wintrades/platform/mysql'
-import { Flow, type TestBatch, TestShard } from '../../../packages/marketdata/test/support/test-shard.ts'
 import { type Lab, type LabMysql, until } from '../lab/index.ts'
 
 export const SHARD = 0 as ShardIndex

@@ -2,7 +2,7 @@
 // prepared once however many rows there are, the least work for this process, and about what a statement with a place for each value costs the server.
 
 import { OrderType } from '@wintrades/domain'
-import { compilingQueries } from '@wintrades/platform/migrations'
+import { columnTypes, compilingQueries } from '@wintrades/platform/migrations'
 import type { MysqlConnection, MysqlRow, MysqlValue } from '@wintrades/platform/mysql'
 import { type CompiledQuery, type RawBuilder, sql } from 'kysely'
 import { OrderStatus } from '../order-status.ts'
@@ -11,6 +11,7 @@ import type { OrderChangeRow } from './rows.ts'
 import { type CandlesTable, type DaysTable, type HistoryDatabase, type ProgressTable, TEXT_COLUMNS } from './schema.ts'
 
 const queries = compilingQueries<HistoryDatabase>('mysql')
+const TYPES = columnTypes('mysql')
 
 /** Rows of one table, as the parameter of its statement. */
 export type Bulk = { readonly statement: string; readonly json: string; readonly count: number }
@@ -175,7 +176,7 @@ function orderChangeStatement(): string {
 function rowsOfJson(columns: readonly string[]): RawBuilder<unknown> {
   const typed = columns.map((column, i) => {
     const chars = TEXT_COLUMNS[column]
-    const type = chars === undefined ? sql`bigint` : sql`varchar(${sql.lit(chars)})`
+    const type = chars === undefined ? TYPES.int64 : TYPES.text(chars)
     return sql`${sql.ref(column)} ${type} path ${sql.lit(`$[${i}]`)}`
   })
   return sql`json_table(${''}, '$[*]' columns (${sql.join(typed)}))`

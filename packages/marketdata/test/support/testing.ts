@@ -1,0 +1,4 @@
+// For tests of other packages and of the whole: a shard's trading, seeded, every kind of command, with its batches and events.
+
+export { Random } from './random.ts'
+export { Flow, type TestBatch, TestShard } from './test-shard.ts'
