@@ -150,7 +150,8 @@ const selfTradePreventions = Object.keys(SelfTradePrevention).length
 const phases = Object.keys(Phase).length
 const killSwitchScopes = Object.keys(KillSwitchScope).length
 
-const idCharacters = new Uint8Array(128)
+/** By byte: 1 if an id may have it. */
+const idCharacters = new Uint8Array(256)
 for (const character of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:/') {
   idCharacters[character.charCodeAt(0)] = 1
 }
@@ -412,130 +413,167 @@ export function checkCommand(view: DataView, offset: number, end: number): numbe
   if (flags !== 0 && !(type === CommandType.new_order && (flags === RecordFlag.extended || flags === LINKED))) {
     throw new CodecError(`record flags ${flags} unknown`, offset)
   }
-  const expect = (bytes: number) => {
-    if (length !== bytes) throw new CodecError(`command of type ${type} has ${length} bytes, expected ${bytes}`, offset)
-  }
-  const integer = (at: number) => {
-    if (view.getUint32(offset + at + 4, true) > HIGH_MAX) throw new CodecError('integer beyond 2^53', offset)
-  }
-  const below = (at: number, limit: number, what: string) => {
-    if (view.getUint8(offset + at) >= limit)
-      throw new CodecError(`${what} ${view.getUint8(offset + at)} unknown`, offset)
-  }
-  const characters = (at: number, chars: number, end: number) => {
-    for (let i = 0; i < chars; i++) {
-      const code = view.getUint8(offset + at + i)
-      if (code > 127 || idCharacters[code] === 0) throw new CodecError('id has a character that is not allowed', offset)
-    }
-    for (let i = at + chars; i < end; i++) {
-      if (view.getUint8(offset + i) !== 0) throw new CodecError('padding is not zero', offset)
-    }
-  }
-  const idLength = (lengthAt: number, optional: boolean) => {
-    const chars = view.getUint8(offset + lengthAt)
-    if (chars > LIMITS.client_order_id_chars_max || (chars === 0 && !optional)) {
-      throw new CodecError(`id of ${chars} characters`, offset)
-    }
-    return chars
-  }
-  const text = (at: number, lengthAt: number, optional: boolean) => {
-    if (length < at) throw new CodecError('command cut short', offset)
-    const chars = idLength(lengthAt, optional)
-    expect(padded(at + chars))
-    characters(at, chars, length)
-  }
   switch (type) {
-    case CommandType.new_order: {
-      const textAt = newOrderTextAt(flags)
-      if (length < textAt) throw new CodecError('command cut short', offset)
-      below(NEW_ORDER.side, 2, 'side')
-      below(NEW_ORDER.orderType, orderTypes, 'order type')
-      below(NEW_ORDER.timeInForce, timesInForce, 'time in force')
-      below(NEW_ORDER.selfTradePrevention, selfTradePreventions, 'self-trade prevention')
-      below(NEW_ORDER.flags, 8, 'order flags')
-      const integersEnd = flags === 0 ? NEW_ORDER.text : NEW_ORDER.extendedText
-      for (let at: number = NEW_ORDER.price; at < integersEnd; at += 8) integer(at)
-      if (flags !== LINKED) {
-        text(textAt, NEW_ORDER.textLength, false)
-        break
-      }
-      const link = view.getUint8(offset + NEW_ORDER.link)
-      if (link < 1 || link >= orderLinks) throw new CodecError(`order link ${link} unknown`, offset)
-      const own = idLength(NEW_ORDER.textLength, false)
-      const named = idLength(NEW_ORDER.linkedTextLength, link === OrderLink.pending)
-      if (named !== 0 && link === OrderLink.pending) throw new CodecError('a pending order names none', offset)
-      const namedAt = linkedTextAt(own)
-      expect(padded(namedAt + named))
-      characters(NEW_ORDER.linkedTextLength + 1, 0, textAt)
-      characters(textAt, own, namedAt)
-      characters(namedAt, named, length)
+    case CommandType.new_order:
+      checkNewOrder(view, offset, length, flags)
       break
-    }
     case CommandType.cancel_order:
-    case CommandType.replace_order: {
-      const at = type === CommandType.cancel_order ? CANCEL_ORDER : REPLACE_ORDER
-      if (length < at.text) throw new CodecError('command cut short', offset)
-      integer(at.order)
-      if (type === CommandType.replace_order) {
-        integer(REPLACE_ORDER.price)
-        integer(REPLACE_ORDER.quantity)
-      }
-      text(at.text, at.textLength, readInteger(view, offset + at.order) !== 0)
+      if (length < CANCEL_ORDER.text) throw new CodecError('command cut short', offset)
+      checkInteger(view, offset, CANCEL_ORDER.order)
+      checkOrderText(view, offset, length, CANCEL_ORDER.text)
       break
-    }
+    case CommandType.replace_order:
+      if (length < REPLACE_ORDER.text) throw new CodecError('command cut short', offset)
+      checkInteger(view, offset, REPLACE_ORDER.order)
+      checkInteger(view, offset, REPLACE_ORDER.price)
+      checkInteger(view, offset, REPLACE_ORDER.quantity)
+      checkOrderText(view, offset, length, REPLACE_ORDER.text)
+      break
+    default:
+      checkRareCommand(view, offset, length, type)
+  }
+  return length
+}
+
+function checkNewOrder(view: DataView, offset: number, length: number, flags: number): void {
+  const textAt = newOrderTextAt(flags)
+  if (length < textAt) throw new CodecError('command cut short', offset)
+  checkBelow(view, offset, NEW_ORDER.side, 2, 'side')
+  checkBelow(view, offset, NEW_ORDER.orderType, orderTypes, 'order type')
+  checkBelow(view, offset, NEW_ORDER.timeInForce, timesInForce, 'time in force')
+  checkBelow(view, offset, NEW_ORDER.selfTradePrevention, selfTradePreventions, 'self-trade prevention')
+  checkBelow(view, offset, NEW_ORDER.flags, 8, 'order flags')
+  const integersEnd = flags === 0 ? NEW_ORDER.text : NEW_ORDER.extendedText
+  for (let at: number = NEW_ORDER.price; at < integersEnd; at += 8) checkInteger(view, offset, at)
+  if (flags !== LINKED) {
+    checkText(view, offset, length, textAt, NEW_ORDER.textLength, false)
+    return
+  }
+  const link = view.getUint8(offset + NEW_ORDER.link)
+  if (link < 1 || link >= orderLinks) throw new CodecError(`order link ${link} unknown`, offset)
+  const own = checkIdLength(view, offset, NEW_ORDER.textLength, false)
+  const named = checkIdLength(view, offset, NEW_ORDER.linkedTextLength, link === OrderLink.pending)
+  if (named !== 0 && link === OrderLink.pending) throw new CodecError('a pending order names none', offset)
+  const namedAt = linkedTextAt(own)
+  checkLength(view, offset, length, padded(namedAt + named))
+  checkCharacters(view, offset, NEW_ORDER.linkedTextLength + 1, 0, textAt)
+  checkCharacters(view, offset, textAt, own, namedAt)
+  checkCharacters(view, offset, namedAt, named, length)
+}
+
+function checkRareCommand(view: DataView, offset: number, length: number, type: number): void {
+  switch (type) {
     case CommandType.mass_cancel: {
-      expect(MASS_CANCEL.bytes)
+      checkLength(view, offset, length, MASS_CANCEL.bytes)
       const side = view.getUint8(offset + MASS_CANCEL.side)
       if (side > 1 && side !== BOTH_SIDES) throw new CodecError(`side ${side} unknown`, offset)
       break
     }
     case CommandType.cancel_session:
-      expect(CANCEL_SESSION.bytes)
+      checkLength(view, offset, length, CANCEL_SESSION.bytes)
       break
     case CommandType.deposit:
     case CommandType.withdraw:
     case CommandType.transfer_out:
     case CommandType.transfer_in:
       if (length < TRANSFER.text) throw new CodecError('command cut short', offset)
-      below(TRANSFER.shard, LIMITS.shards_max, 'shard')
-      integer(TRANSFER.amount)
-      integer(TRANSFER.number)
-      text(TRANSFER.text, TRANSFER.textLength, false)
+      checkBelow(view, offset, TRANSFER.shard, LIMITS.shards_max, 'shard')
+      checkInteger(view, offset, TRANSFER.amount)
+      checkInteger(view, offset, TRANSFER.number)
+      checkText(view, offset, length, TRANSFER.text, TRANSFER.textLength, false)
       break
     case CommandType.transfer_settled:
-      expect(TRANSFER_SETTLED.bytes)
-      below(TRANSFER_SETTLED.shard, LIMITS.shards_max, 'shard')
-      integer(TRANSFER_SETTLED.number)
+      checkLength(view, offset, length, TRANSFER_SETTLED.bytes)
+      checkBelow(view, offset, TRANSFER_SETTLED.shard, LIMITS.shards_max, 'shard')
+      checkInteger(view, offset, TRANSFER_SETTLED.number)
       break
     case CommandType.define_asset:
-      expect(DEFINE_ASSET.bytes)
+      checkLength(view, offset, length, DEFINE_ASSET.bytes)
       break
     case CommandType.define_instrument:
-      expect(DEFINE_INSTRUMENT.bytes)
-      below(DEFINE_INSTRUMENT.phase, phases, 'phase')
-      for (let at: number = DEFINE_INSTRUMENT.baseUnitsPerLot; at < DEFINE_INSTRUMENT.makerFee_ppm; at += 8) integer(at)
-      integer(DEFINE_INSTRUMENT.referencePrice)
+      checkLength(view, offset, length, DEFINE_INSTRUMENT.bytes)
+      checkBelow(view, offset, DEFINE_INSTRUMENT.phase, phases, 'phase')
+      for (let at: number = DEFINE_INSTRUMENT.baseUnitsPerLot; at < DEFINE_INSTRUMENT.makerFee_ppm; at += 8) {
+        checkInteger(view, offset, at)
+      }
+      checkInteger(view, offset, DEFINE_INSTRUMENT.referencePrice)
       break
     case CommandType.set_account_limits:
-      if (length !== SET_ACCOUNT_LIMITS.extendedBytes) expect(SET_ACCOUNT_LIMITS.bytes)
-      for (let at: number = SET_ACCOUNT_LIMITS.positionValueMax; at < SET_ACCOUNT_LIMITS.bytes; at += 8) integer(at)
+      if (length !== SET_ACCOUNT_LIMITS.extendedBytes) checkLength(view, offset, length, SET_ACCOUNT_LIMITS.bytes)
+      for (let at: number = SET_ACCOUNT_LIMITS.positionValueMax; at < SET_ACCOUNT_LIMITS.bytes; at += 8) {
+        checkInteger(view, offset, at)
+      }
       break
     case CommandType.set_phase:
-      expect(SET_PHASE.bytes)
-      below(SET_PHASE.phase, phases, 'phase')
+      checkLength(view, offset, length, SET_PHASE.bytes)
+      checkBelow(view, offset, SET_PHASE.phase, phases, 'phase')
       break
     case CommandType.kill_switch:
-      expect(KILL_SWITCH.bytes)
-      below(KILL_SWITCH.scope, killSwitchScopes, 'kill switch scope')
-      below(KILL_SWITCH.blocked, 2, 'kill switch state')
+      checkLength(view, offset, length, KILL_SWITCH.bytes)
+      checkBelow(view, offset, KILL_SWITCH.scope, killSwitchScopes, 'kill switch scope')
+      checkBelow(view, offset, KILL_SWITCH.blocked, 2, 'kill switch state')
       break
     case CommandType.activate_version:
-      expect(ACTIVATE_VERSION.bytes)
+      checkLength(view, offset, length, ACTIVATE_VERSION.bytes)
       break
     default:
       throw new CodecError(`command type ${type} unknown`, offset)
   }
-  return length
+}
+
+// Each takes the record's `offset` and where in it the field stands.
+
+function checkLength(view: DataView, offset: number, length: number, expected: number): void {
+  if (length === expected) return
+  throw new CodecError(`command of type ${view.getUint8(offset)} has ${length} bytes, expected ${expected}`, offset)
+}
+
+function checkInteger(view: DataView, offset: number, at: number): void {
+  if (view.getUint32(offset + at + 4, true) > HIGH_MAX) throw new CodecError('integer beyond 2^53', offset)
+}
+
+function checkBelow(view: DataView, offset: number, at: number, limit: number, what: string): void {
+  const value = view.getUint8(offset + at)
+  if (value >= limit) throw new CodecError(`${what} ${value} unknown`, offset)
+}
+
+function checkIdLength(view: DataView, offset: number, at: number, optional: boolean): number {
+  const chars = view.getUint8(offset + at)
+  if (chars > LIMITS.client_order_id_chars_max || (chars === 0 && !optional)) {
+    throw new CodecError(`id of ${chars} characters`, offset)
+  }
+  return chars
+}
+
+/** The text that names the order of a cancel or a replace: it may be missing if an order id is there. */
+function checkOrderText(view: DataView, offset: number, length: number, at: number): void {
+  const hasId = readInteger(view, offset + CANCEL_ORDER.order) !== 0
+  checkText(view, offset, length, at, CANCEL_ORDER.textLength, hasId)
+}
+
+/** A text at the end of a record. */
+function checkText(
+  view: DataView,
+  offset: number,
+  length: number,
+  at: number,
+  lengthAt: number,
+  optional: boolean,
+): void {
+  const chars = checkIdLength(view, offset, lengthAt, optional)
+  checkLength(view, offset, length, padded(at + chars))
+  checkCharacters(view, offset, at, chars, length)
+}
+
+/** `chars` characters of an id, and zeros from there to `end`. */
+function checkCharacters(view: DataView, offset: number, at: number, chars: number, end: number): void {
+  let from = offset + at
+  for (const to = from + chars; from < to; from++) {
+    if (idCharacters[view.getUint8(from)] === 0) throw new CodecError('id has a character that is not allowed', offset)
+  }
+  for (const to = offset + end; from < to; from++) {
+    if (view.getUint8(from) !== 0) throw new CodecError('padding is not zero', offset)
+  }
 }
 
 /** Reads a command that {@link checkCommand} has passed. For everything but the hot path. */
