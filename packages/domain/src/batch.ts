@@ -85,7 +85,11 @@ export function writeBatchHeader(
 
 /** Reads the header of a batch that {@link checkBatch} has passed. */
 export function readBatchHeader(bytes: Uint8Array): BatchHeader {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return readHeaderAt(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+}
+
+/** The same from a view of the batch's bytes. */
+export function readHeaderAt(view: DataView): BatchHeader {
   return {
     shard: view.getUint16(BATCH.shard, true) as ShardIndex,
     seq: readInteger(view, BATCH.seq) as Seq,

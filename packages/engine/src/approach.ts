@@ -62,14 +62,14 @@ function touchOrders(state: ShardState, count: number): number {
 
 function touchPositions(state: ShardState, count: number): number {
   const { data, values } = state.positions
-  const { money } = state.ledger
+  const { ledger } = state
   const accounts = state.accounts.data
   let sum = 0
   for (let k = 0; k < count; k++) {
     const p = positions[k] << POSITION_SHIFT
     if (p === 0) continue
     sum ^= values[p] ^ values[p + FEES] ^ accounts[data[p] << ACCOUNT_SHIFT]
-    sum ^= money[data[p + BASE_BALANCE] * 2] ^ money[data[p + QUOTE_BALANCE] * 2]
+    sum ^= ledger.available(data[p + BASE_BALANCE]) ^ ledger.available(data[p + QUOTE_BALANCE])
   }
   return sum
 }

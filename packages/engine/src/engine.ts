@@ -24,7 +24,7 @@ import {
   type OpenOrder,
   type OrderId,
   type Outcome,
-  readBatchHeader,
+  readHeaderAt,
   type Seq,
   type ShardIndex,
   type Timestamp,
@@ -73,7 +73,8 @@ export class Engine {
    */
   apply(batch: Uint8Array): Float64Array {
     const { state } = this
-    const header = readBatchHeader(batch)
+    const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength)
+    const header = readHeaderAt(view)
     assert(header.shard === state.shard, `batch of shard ${header.shard}, this is ${state.shard}`)
     assert(header.seq === state.seq + 1, `batch ${header.seq} after ${state.seq}`)
     assert(header.firstCommand === state.nextCommand, `command ${header.firstCommand}, expected ${state.nextCommand}`)
@@ -81,7 +82,7 @@ export class Engine {
     state.timestamp = header.timestamp
     state.day = dayOf(header.timestamp)
     state.events.clear()
-    state.view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength)
+    state.view = view
     passTime(state)
     let at: number = BATCH.commands
     for (let i = 0; i < header.commandCount; i++) {
@@ -89,7 +90,7 @@ export class Engine {
       state.events.command = i
       state.at = at
       applyCommand(state)
-      at += state.view.getUint16(at + HEADER.length, true)
+      at += view.getUint16(at + HEADER.length, true)
     }
     state.seq = header.seq
     return state.events.view()

@@ -126,8 +126,7 @@ function readMoney(state: ShardState, from: SnapshotReader): void {
   ledger.reserve(count)
   for (let left = count; left > 0; left--) {
     const slot = ledger.ensure(from.int(), from.int())
-    ledger.money[slot * 2] = from.wide()
-    ledger.money[slot * 2 + 1] = from.wide()
+    ledger.restore(slot, from.wide(), from.wide())
   }
 }
 
