@@ -129,7 +129,12 @@ export class Ledger {
     assert(available >= 0 && held >= 0, 'no balance is negative')
     this.money[(slot << SHIFT) | AVAILABLE] = available
     this.money[(slot << SHIFT) | HELD] = held
-    events.balanceChanged(this.data[(slot << INTEGERS_SHIFT) | ACCOUNT], this.data[(slot << INTEGERS_SHIFT) | ASSET], available, held)
+    events.balanceChanged(
+      this.data[(slot << INTEGERS_SHIFT) | ACCOUNT],
+      this.data[(slot << INTEGERS_SHIFT) | ASSET],
+      available,
+      held,
+    )
   }
 
   /** Adds to what is available (negative: takes) and takes `released` out of what is held. */

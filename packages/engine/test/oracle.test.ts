@@ -2,6 +2,7 @@
 // invariants checked after each command. `ORACLE_COMMANDS` and `ORACLE_SEED` make it longer or repeat a failure.
 
 import {
+  assert,
   BOTH_SIDES,
   type Command,
   commandOfOrder,
@@ -26,22 +27,48 @@ const ACCOUNTS = [1, 2, 3, 4]
 
 /** What the oracle does not know of (money) or may say in another order (levels). */
 function comparable(events: readonly Event[], isTime: boolean): object[] {
-  const known = events.filter((event) => !['balance', 'position', 'funds'].includes(event.type))
-  const ofStep = known.filter((event) => (event['command'] === -1) === isTime)
-  const plain = ofStep.map(({ command: _c, account: _a, subject: _s, ...event }) => strip(event as Event))
-  const levels = plain.filter((event) => event['type'] === 'level')
-  const rest = plain.filter((event) => event['type'] !== 'level')
+  const rest: Record<string, unknown>[] = []
+  const levels: Record<string, unknown>[] = []
+  for (const event of events) {
+    if (UNKNOWN.has(event.type) || (event['command'] === -1) !== isTime) continue
+    ;(event.type === 'level' ? levels : rest).push(strip(event))
+  }
   const key = (event: Record<string, unknown>) => `${event['side']}:${event['price']}`
   return [...rest, ...levels.sort((a, b) => (key(a) < key(b) ? -1 : 1))]
 }
 
-const UNCOMPARED = ['commandType', 'bookVersion', 'takerFee', 'makerFee', 'code', 'limit', 'value']
+const UNKNOWN = new Set(['balance', 'position', 'funds'])
+const UNCOMPARED = new Set([
+  'command',
+  'account',
+  'subject',
+  'commandType',
+  'bookVersion',
+  'takerFee',
+  'makerFee',
+  'code',
+  'limit',
+  'value',
+])
 
 function strip(event: Event): Record<string, unknown> {
-  const out: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(event)) if (!UNCOMPARED.includes(key)) out[key] = value
   if (event.type === 'accepted') return { type: 'accepted', order: event['order'] }
+  const out: Record<string, unknown> = {}
+  for (const key in event) if (!UNCOMPARED.has(key)) out[key] = event[key]
   return out
+}
+
+/** Each the same as the other, in order. Compared by hand, which is many times faster; what differs is told by `expect`. */
+function expectSame(actual: readonly object[], events: readonly Event[], where: string): void {
+  const expected = events.map((event) => strip(event))
+  const isSame = actual.length === expected.length && expected.every((event, i) => isAlike(event, actual[i] as Event))
+  if (!isSame) expect(actual, where).toEqual(expected)
+}
+
+function isAlike(one: Record<string, unknown>, other: Record<string, unknown>): boolean {
+  const keys = Object.keys(one)
+  if (keys.length !== Object.keys(other).length) return false
+  return keys.every((key) => one[key] === other[key])
 }
 
 const PHASES = [Phase.closed, Phase.pre_open, Phase.opening_auction, Phase.closing_auction, Phase.halted]
@@ -153,9 +180,9 @@ class Sequence {
     const expected = expect_()
     const events = shard.apply(given)
     const where = `seed ${this.seed}, step ${this.step}`
-    expect(comparable(events, true), `${where}, time`).toEqual(time.map((event) => strip(event)))
-    expect(comparable(events, false), where).toEqual(expected.map((event) => strip(event)))
-    for (const event of events) if (event.type === 'level') expect(event['bookVersion']).toBe(++this.version)
+    expectSame(comparable(events, true), time, `${where}, time`)
+    expectSame(comparable(events, false), expected, where)
+    for (const event of events) if (event.type === 'level') assert(event['bookVersion'] === ++this.version, where)
     this.restored.apply(shard.batches.at(-1) as Uint8Array)
     if (this.step % 97 !== 0) return
     expect(hex(this.restored.stateHash()), where).toBe(hex(shard.engine.stateHash()))

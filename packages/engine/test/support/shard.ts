@@ -37,7 +37,7 @@ import { ENGINE_VERSION, Engine } from '../../src/index.ts'
 
 export type Event = { readonly type: string; readonly [slot: string]: string | number }
 
-const SLOTS: Readonly<Record<number, [string, Readonly<Record<string, number>>]>> = {
+const LAYOUTS: Readonly<Record<number, [string, Readonly<Record<string, number>>]>> = {
   [EventType.order_accepted]: ['accepted', ORDER_ACCEPTED],
   [EventType.command_rejected]: ['rejected', COMMAND_REJECTED],
   [EventType.command_duplicate]: ['duplicate', COMMAND_DUPLICATE],
@@ -55,17 +55,23 @@ const SLOTS: Readonly<Record<number, [string, Readonly<Record<string, number>>]>
   [EventType.command_done]: ['command_done', COMMAND_DONE],
 }
 
+/** By event type: its name, and the names and places of its own slots. */
+const SLOTS = Object.entries(LAYOUTS).reduce<[string, [string, number][]][]>((all, [type, [name, slots]]) => {
+  all[Number(type)] = [name, Object.entries(slots).filter(([slot]) => slot !== 'slots')]
+  return all
+}, [])
+
 export function decodeEvents(events: Float64Array): Event[] {
   const list: Event[] = []
   forEachEvent(events, (type, offset) => {
-    const [name, slots] = SLOTS[type] as [string, Readonly<Record<string, number>>]
+    const [name, slots] = SLOTS[type] as [string, [string, number][]]
     const event: Record<string, string | number> = {
       type: name,
       command: events[offset + 1] as number,
       account: events[offset + 2] as number,
       subject: events[offset + 3] as number,
     }
-    for (const [slot, at] of Object.entries(slots)) if (slot !== 'slots') event[slot] = events[offset + at] as number
+    for (const [slot, at] of slots) event[slot] = events[offset + at] as number
     list.push(event as Event)
   })
   return list
