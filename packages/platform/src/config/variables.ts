@@ -199,6 +199,12 @@ export const VARIABLES = {
     'Schema.',
   ),
   databaseUser: variable('DB_USER', kinds.text('a user name', /^[\w.-]{1,32}$/), 'wintrades_app', 'User.'),
+  databaseUserFile: variable(
+    'DB_USER_FILE',
+    kinds.path(),
+    null,
+    'File of the user’s name, instead of DB_USER. Like the password’s it is read again: each account exists twice, so that one can be changed while the other is in use.',
+  ),
   databasePassword: variable('DB_PASSWORD', kinds.secretText(1), null, 'Password of that user.', secret),
   databasePasswordFile: variable(
     'DB_PASSWORD_FILE',

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import mysql, { type Connection, type ConnectionOptions } from 'mysql2'
 import { errorNumber, MysqlUnavailable } from './errors.ts'
-import { type MysqlAddress, type MysqlOptions, nameOf, readPassword } from './options.ts'
+import { type MysqlAddress, type MysqlCredentials, type MysqlOptions, nameOf, readCredentials } from './options.ts'
 
 export type MysqlValue = string | number | boolean | null | Buffer
 export type MysqlRow = Readonly<Record<string, unknown>>
@@ -23,12 +23,15 @@ export class MysqlConnection {
   readonly server: string
   /** What its users remember about the server that it is connected to; gone with the connection, as a server's life may be. */
   readonly notes = new Map<string, unknown>()
+  /** Of the credentials that it was opened with. */
+  readonly credentials: string
   readonly #raw: Connection
   readonly #waiting = new Set<(reason: Error) => void>()
   #broken: Error | null = null
 
-  private constructor(server: string, raw: Connection) {
+  private constructor(server: string, credentials: string, raw: Connection) {
     this.server = server
+    this.credentials = credentials
     this.#raw = raw
     raw.on('error', (error) => this.destroy(new MysqlUnavailable(`${server}: ${error.message}`, { cause: error })))
     raw.on('end', () => this.destroy(new MysqlUnavailable(`${server}: the connection has ended`)))
@@ -36,14 +39,15 @@ export class MysqlConnection {
 
   static async open(address: MysqlAddress, options: MysqlOptions): Promise<MysqlConnection> {
     const server = nameOf(address)
-    const raw = mysql.createConnection(connectionOptions(address, options))
+    const credentials = readCredentials(options)
+    const raw = mysql.createConnection(connectionOptions(address, options, credentials))
     await new Promise<void>((resolve, reject) => {
       // Until there is a connection the library tells both ways of what is wrong.
       raw.on('error', () => {})
-      raw.connect((error) => (error === null ? resolve() : reject(explain(error, server, options))))
+      raw.connect((error) => (error === null ? resolve() : reject(explain(error, server, credentials))))
     })
     raw.removeAllListeners('error')
-    const connection = new MysqlConnection(server, raw)
+    const connection = new MysqlConnection(server, credentials.fingerprint, raw)
     await connection.query(SESSION, [], CONNECT_TIMEOUT_MS)
     return connection
   }
@@ -126,13 +130,17 @@ export class MysqlConnection {
   }
 }
 
-function connectionOptions({ host, port }: MysqlAddress, options: MysqlOptions): ConnectionOptions {
+function connectionOptions(
+  { host, port }: MysqlAddress,
+  options: MysqlOptions,
+  { user, password }: MysqlCredentials,
+): ConnectionOptions {
   const { caFile } = options
   return {
     host,
     port,
-    user: options.user,
-    password: readPassword(options),
+    user,
+    password,
     database: options.database,
     charset: 'utf8mb4_bin',
     timezone: 'Z',
@@ -167,9 +175,9 @@ function toMysql(value: unknown): MysqlValue {
   throw new TypeError(`a ${typeof value} is no value for MySQL; times are text, in UTC`)
 }
 
-function explain(error: Error, server: string, { user }: MysqlOptions): Error {
+function explain(error: Error, server: string, { user }: MysqlCredentials): Error {
   if (errorNumber(error) === ACCESS_DENIED) {
-    const message = `MySQL at ${server} refuses user ${user}: check DB_USER and DB_PASSWORD_FILE`
+    const message = `MySQL at ${server} refuses user ${user}: check DB_USER (or DB_USER_FILE) and DB_PASSWORD_FILE`
     return Object.assign(new Error(message, { cause: error }), { errno: ACCESS_DENIED })
   }
   if (errorNumber(error) >= 1_000) return Object.assign(error, { message: `${server}: ${error.message}` })

@@ -1,9 +1,10 @@
 // The connections of one user to one MySQL server: persistent, bounded, opened when needed. mysql2's own pool knows no deadline, keeps a
 // connection whose statement was given up, and cannot drop what is under way at once, which a lost primary needs; so this one is ours.
+// Credentials that change in their files are used from the next connection on; connections of the former ones end when they are given back.
 
 import { MysqlConnection } from './connection.ts'
-import { MysqlUnavailable } from './errors.ts'
-import { type MysqlAddress, type MysqlOptions, nameOf } from './options.ts'
+import { errorNumber, MysqlUnavailable } from './errors.ts'
+import { type MysqlAddress, type MysqlOptions, nameOf, readCredentials } from './options.ts'
 
 export type PoolLimits = {
   readonly connections_max: number
@@ -19,6 +20,8 @@ type Waiter = {
 }
 
 const IDLE_MS_MAX = 600_000
+const CREDENTIALS_CHECK_MS = 2_000
+const ACCESS_DENIED = 1045
 
 export class MysqlPool {
   readonly server: string
@@ -31,12 +34,19 @@ export class MysqlPool {
   #opening = 0
   #waiting: Waiter[] = []
   #closed = false
+  /** What new connections use; connections of others end when they are given back. */
+  #credentials: string | null = null
+  #isChecking = false
+  readonly #check: NodeJS.Timeout | null
 
   constructor(address: MysqlAddress, options: MysqlOptions, limits: Partial<PoolLimits> = {}) {
     this.server = nameOf(address)
     this.#address = address
     this.#options = options
     const connections_max = limits.connections_max ?? options.connections_max
+    const areInFiles = 'file' in options.password || typeof options.userFile === 'string'
+    this.#check = areInFiles ? setInterval(() => this.#checkCredentials(), CREDENTIALS_CHECK_MS) : null
+    this.#check?.unref()
     this.#limits = { connections_max, waiting_max: limits.waiting_max ?? connections_max * 100 }
   }
 
@@ -82,7 +92,7 @@ export class MysqlPool {
   }
 
   release(connection: MysqlConnection): void {
-    if (connection.broken !== null || this.#closed) {
+    if (connection.broken !== null || this.#closed || this.#isFormer(connection)) {
       this.#forget(connection)
       return
     }
@@ -108,6 +118,7 @@ export class MysqlPool {
 
   close(): void {
     this.#closed = true
+    if (this.#check !== null) clearInterval(this.#check)
     const reason = new MysqlUnavailable(`${this.server}: the pool is closed`)
     for (const waiter of this.#waiting.splice(0)) waiter.reject(reason)
     this.abort(reason)
@@ -143,11 +154,60 @@ export class MysqlPool {
     this.#opening++
     let connection: MysqlConnection
     try {
-      connection = await MysqlConnection.open(this.#address, this.#options)
+      connection = await this.#connect()
     } finally {
       this.#opening--
     }
     this.#all.add(connection)
+    this.#credentials = connection.credentials
+    this.#endFormer()
     this.release(connection)
+  }
+
+  async #connect(): Promise<MysqlConnection> {
+    const before = readCredentials(this.#options).fingerprint
+    try {
+      return await MysqlConnection.open(this.#address, this.#options)
+    } catch (error) {
+      // Replaced meanwhile, or one file after the other: what is there now may be right.
+      const isReplaced = readCredentials(this.#options).fingerprint !== before
+      if (errorNumber(error) !== ACCESS_DENIED || !isReplaced) throw error
+      return await MysqlConnection.open(this.#address, this.#options)
+    }
+  }
+
+  /** Once new ones are seen to work, the former are not used any longer. */
+  #checkCredentials(): void {
+    if (this.#credentials === null || this.#isChecking || this.#closed) return
+    try {
+      if (readCredentials(this.#options).fingerprint === this.#credentials) return
+    } catch {
+      return // Being replaced at this moment; whoever connects is told if it stays so.
+    }
+    // A connection more than there may be, for a moment: it shows whether the new ones are right before the old ones are given up.
+    this.#isChecking = true
+    this.#opening++
+    this.#connect()
+      .then(
+        (connection) => {
+          this.#all.add(connection)
+          this.#credentials = connection.credentials
+          this.#endFormer()
+          this.release(connection)
+        },
+        () => null, // The server does not know them yet, or is away: looked at again in a moment.
+      )
+      .finally(() => {
+        this.#isChecking = false
+        this.#opening--
+      })
+  }
+
+  #isFormer(connection: MysqlConnection): boolean {
+    return this.#credentials !== null && connection.credentials !== this.#credentials
+  }
+
+  #endFormer(): void {
+    for (const { connection } of this.#idle) if (this.#isFormer(connection)) this.#forget(connection)
   }
 }
