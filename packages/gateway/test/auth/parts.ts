@@ -1,11 +1,14 @@
-// What the tests of authentication share: everything opened on a real database in a temporary directory, with a clock of the test's.
+// What the tests of authentication share: everything opened on a real database, with a clock of the test's. The database is an embedded one in a
+// temporary directory, unless a tier that has servers puts it there: the tests are the same.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createLogger, type SigningKey } from '@wintrades/platform'
+import { createLogger, openSqlite, type SigningKey } from '@wintrades/platform'
+import type { MysqlOptions } from '@wintrades/platform/mysql'
 import { onTestFinished } from 'vitest'
 import { type Auth, type AuthOptions, openAuth } from '../../src/auth/auth.ts'
+import { accountsPath } from '../../src/auth/sqlite-accounts.ts'
 import { ApiFault } from '../../src/errors.ts'
 
 export const PASSWORD = 'correct horse battery staple'
@@ -16,6 +19,25 @@ export const DAY_MS = 24 * 60 * MINUTE_MS
 
 export const NEW_KEY = signingKey('new', 'n')
 export const OLD_KEY = signingKey('old', 'o')
+
+/** A MySQL server: every directory of a test has a schema of its own there, empty at first. */
+export type AccountsServer = {
+  optionsOf(directory: string): Promise<MysqlOptions>
+  /** Statements that change it behind the platform's back. */
+  run(directory: string, statements: readonly string[]): Promise<void>
+}
+
+let server: AccountsServer | null = null
+
+/** To be called before the tests are imported. */
+export function keepAccountsAt(one: AccountsServer): void {
+  server = one
+}
+
+/** Some tests are about the embedded database itself. */
+export function isEmbedded(): boolean {
+  return server === null
+}
 
 export function signingKey(kid: string, letter: string): SigningKey {
   return { kid, key: new TextEncoder().encode(letter.repeat(48)) }
@@ -51,6 +73,7 @@ export async function opened(
   }
   const auth = await openAuth({
     dataDirectory: directory,
+    mysql: server === null ? null : await server.optionsOf(directory),
     secrets,
     logger: createLogger('test', { level: 'error' }),
     now_ms: clock.now_ms,
@@ -59,6 +82,14 @@ export async function opened(
   })
   onTestFinished(() => auth.close())
   return { ...auth, clock, directory }
+}
+
+/** Changes the database behind the platform's back. */
+export async function tamper(directory: string, ...statements: readonly string[]): Promise<void> {
+  if (server !== null) return await server.run(directory, statements)
+  const file = openSqlite(accountsPath(directory))
+  for (const statement of statements) file.exec(statement)
+  file.close()
 }
 
 /** The code that this is refused with; `none` when it is not. Anything but a refusal fails the test. */

@@ -23,7 +23,7 @@ import { SchemaSteps, type Step } from './steps.ts'
 
 /** One connection, and always the same one: locks and transactions are its own. `mysql2/promise` has it. */
 export type MysqlConnection = {
-  query(sql: string, values?: readonly unknown[]): Promise<readonly [unknown, unknown]>
+  query(sql: string, values?: unknown[]): Promise<readonly [unknown, unknown]>
 }
 
 export type MysqlMigrationOptions = {
@@ -319,7 +319,7 @@ function versionTables(): readonly CompiledQuery[] {
 }
 
 async function rows<Row>(connection: MysqlConnection, query: CompiledQuery<unknown>): Promise<Row[]> {
-  const [result] = await connection.query(query.sql, query.parameters)
+  const [result] = await connection.query(query.sql, [...query.parameters])
   return Array.isArray(result) ? (result as Row[]) : []
 }
 
@@ -328,7 +328,7 @@ async function constant<Row>(
   text: string,
   values: readonly unknown[] = [],
 ): Promise<Row[]> {
-  const [result] = await connection.query(text, values)
+  const [result] = await connection.query(text, [...values])
   return Array.isArray(result) ? (result as Row[]) : []
 }
 
