@@ -79,13 +79,13 @@ test('the primary killed under load, twice: nothing acknowledged is lost, nothin
   const done = () => [...outcomes.values()].filter(({ code }) => code === 'deleted').length
   for (let kill = 0; kill < 2; kill++) {
     const before = done()
-    await until('keys are made and deleted', () => done() >= before + 40, { timeout_ms: 60_000, every_ms: 50 })
+    await until('keys are made and deleted', () => done() >= before + 15, { timeout_ms: 120_000, every_ms: 50 })
     await server.kill()
     await server.start()
     await openForWriting(server)
   }
   const before = done()
-  await until('it goes on', () => done() >= before + 40, { timeout_ms: 60_000, every_ms: 50 })
+  await until('it goes on', () => done() >= before + 15, { timeout_ms: 120_000, every_ms: 50 })
   running = false
   await Promise.all(workers)
 
@@ -118,7 +118,8 @@ test('the primary killed under load, twice: nothing acknowledged is lost, nothin
 test('while the primary is away a refusal comes in time, and known API keys go on', async () => {
   const auth = await open(await optionsIn('away'))
   const account = await auth.accounts.register('ada@example.com', PASSWORD)
-  await server.pause()
+  // Freezing a server that is writing may be refused at first.
+  await until('it is frozen', () => server.pause().then(() => true), { timeout_ms: 30_000, every_ms: 100 })
   try {
     const began_ms = performance.now()
     const code = await codeOf(() => auth.sessions.open(account))

@@ -82,7 +82,8 @@ test.each(
   await expect(migrateMysql(breaking(count, when), LIBRARY, { where })).rejects.toThrow('the connection is gone')
   const report = await migrateMysql(connection, LIBRARY, { where })
   expect(report.to).toBe(3)
-  expect(report.continued).toBe(when === 'after' ? at !== 4 : at !== 1 && at !== 3 && at !== 5)
+  // The first steps of their versions: without a trace when they were not even made.
+  expect(report.continued).toBe(when === 'after' || ![1, 3, 5].includes(at))
   if (at <= 2) return
   // The step that changes rows was done once.
   const [books] = await connection.query('select title, shelf from books')

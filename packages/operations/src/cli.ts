@@ -57,6 +57,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import('./commands/backup.ts')).backupCommand(),
   },
   {
+    name: 'audit',
+    summary: 'show who did what, and verify that the record of it is whole',
+    load: async () => (await import('./commands/audit.ts')).auditCommand(),
+  },
+  {
     name: 'docs',
     summary: 'write the reference pages that come from the code',
     load: async () => (await import('./commands/docs.ts')).docsCommand(),

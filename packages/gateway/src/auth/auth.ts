@@ -10,10 +10,10 @@ import { ApiKeys } from './api-keys.ts'
 import { Authenticator } from './authenticator.ts'
 import { CachedSessionStore } from './cached-session-store.ts'
 import type { AccountsDatabase } from './database.ts'
+import { openAccounts } from './open-accounts.ts'
 import { PasswordHasher, type PasswordHasherOptions } from './passwords.ts'
 import { DatabaseSessionStore } from './session-store.ts'
 import { Sessions } from './sessions.ts'
-import { SqliteAccounts } from './sqlite-accounts.ts'
 import { AccessTokens } from './tokens.ts'
 
 export type AuthOptions = {
@@ -42,18 +42,7 @@ export type Auth = {
   close(): Promise<void>
 }
 
-/** Throws SchemaError when this release cannot use the database; with MySQL, also what keeps its primary from being used. */
-export async function openAccounts(
-  options: Pick<AuthOptions, 'dataDirectory' | 'mysql' | 'logger'> & { readonly now_ms: () => number },
-): Promise<AccountsDatabase> {
-  const { mysql, dataDirectory } = options
-  if (mysql === undefined || mysql === null) return SqliteAccounts.open(dataDirectory)
-  // Loaded when needed: most installations have no MySQL.
-  const { MysqlAccounts } = await import('./mysql-accounts.ts')
-  return await MysqlAccounts.open({ ...options, mysql })
-}
-
-/** Throws SchemaError when this release cannot use the database. */
+/** Throws what {@link openAccounts} throws. */
 export async function openAuth(options: AuthOptions): Promise<Auth> {
   const { secrets, logger } = options
   const now_ms = options.now_ms ?? Date.now

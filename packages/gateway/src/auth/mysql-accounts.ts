@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Logger } from '@wintrades/platform'
 import { CircuitBreaker, CircuitOpenError } from '@wintrades/platform/circuit-breaker'
-import { compilingQueries, migrateMysql, SchemaError } from '@wintrades/platform/migrations'
+import { checkMysql, compilingQueries, migrateMysql, SchemaError } from '@wintrades/platform/migrations'
 import {
   isDuplicate,
   isServerTrouble,
@@ -26,6 +26,8 @@ export type MysqlAccountsOptions = {
   readonly now_ms: () => number
   /** How long a primary is waited for when the process starts. */
   readonly startTimeout_ms?: number
+  /** Does not migrate. */
+  readonly isReadOnly?: boolean
 }
 
 /** Of one statement. */
@@ -36,6 +38,8 @@ const MIGRATION_STATEMENT_MS = 600_000
 const WHOLE_MS = 8_000
 const START_TIMEOUT_MS = 60_000
 const ATTEMPTS_MAX = 50
+/** With less time left another attempt is not begun. */
+const ATTEMPT_MS_MIN = 250
 const PAUSE_MS = 50
 const PAUSE_MS_MAX = 500
 const RETRY_AFTER_MS = 1_000
@@ -81,10 +85,11 @@ export class MysqlAccounts implements AccountsDatabase {
 
   /** Finds the primary and makes or migrates the tables there. Throws SchemaError, or what keeps the primary from being used. */
   static async open(options: MysqlAccountsOptions): Promise<MysqlAccounts> {
-    const { mysql, logger, startTimeout_ms = START_TIMEOUT_MS } = options
+    const { mysql, logger, startTimeout_ms = START_TIMEOUT_MS, isReadOnly = false } = options
     const finder = new PrimaryFinder(mysql, logger)
     try {
-      await migrateAtPrimary(finder, mysql, logger, startTimeout_ms)
+      if (isReadOnly) await finder.use((connection) => check(connection, mysql), startTimeout_ms, isServerTrouble)
+      else await migrateAtPrimary(finder, mysql, logger, startTimeout_ms)
     } catch (error) {
       finder.close()
       throw error
@@ -201,7 +206,7 @@ export class MysqlAccounts implements AccountsDatabase {
         // Two that made the same key: the one that came later looks again.
         const isRace = isTransient(error) || isDuplicate(error)
         if (!isRace && !isServerTrouble(error)) throw error
-        if (count === ATTEMPTS_MAX || performance.now() >= until_ms) {
+        if (count === ATTEMPTS_MAX || performance.now() + ATTEMPT_MS_MIN >= until_ms) {
           this.#logger.warn('the accounts did not answer', { attempts: count, unknown: outcome.isUnknown, error })
           throw givenUp(error, outcome, isRace)
         }
@@ -235,9 +240,20 @@ async function migrateAtPrimary(
 }
 
 function migrate(connection: MysqlConnection, mysql: MysqlOptions) {
+  return migrateMysql(forMigrations(connection), ACCOUNTS, { where: `${connection.server}/${mysql.database}` })
+}
+
+async function check(connection: MysqlConnection, mysql: MysqlOptions): Promise<void> {
+  const where = `${connection.server}/${mysql.database}`
+  if (!(await checkMysql(forMigrations(connection), ACCOUNTS, where))) {
+    throw new SchemaError(`${where} holds no accounts yet: they are made when a process of the platform starts there`)
+  }
+}
+
+function forMigrations(connection: MysqlConnection) {
   const query = async (sql: string, values: readonly unknown[] = []) =>
     [await connection.compiled(sql, values, MIGRATION_STATEMENT_MS), null] as const
-  return migrateMysql({ query }, ACCOUNTS, { where: `${connection.server}/${mysql.database}` })
+  return { query }
 }
 
 async function run(connection: MysqlConnection, query: CompiledQuery<unknown>): Promise<Answer> {

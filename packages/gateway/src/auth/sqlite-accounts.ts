@@ -4,7 +4,7 @@
 import { join } from 'node:path'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { isBusy, openSqlite } from '@wintrades/platform'
-import { compilingQueries, migrateSqlite } from '@wintrades/platform/migrations'
+import { checkSqlite, compilingQueries, migrateSqlite, SchemaError } from '@wintrades/platform/migrations'
 import type { CompiledQuery } from 'kysely'
 import { ApiFault } from '../errors.ts'
 import { BoundedMap } from '../limits/bounded-map.ts'
@@ -32,12 +32,13 @@ export class SqliteAccounts implements AccountsDatabase {
     this.#file = file
   }
 
-  /** Opens the file, making or migrating its tables. Throws SchemaError. */
-  static open(dataDirectory: string): SqliteAccounts {
+  /** Opens the file, making or migrating its tables unless it is only to be read. Throws SchemaError. */
+  static open(dataDirectory: string, { isReadOnly = false }: { readonly isReadOnly?: boolean } = {}): SqliteAccounts {
     const path = accountsPath(dataDirectory)
-    const file = openSqlite(path)
+    const file = openSqlite(path, { readOnly: isReadOnly })
     try {
-      migrateSqlite(file, ACCOUNTS, path)
+      if (!isReadOnly) migrateSqlite(file, ACCOUNTS, path)
+      else if (!checkSqlite(file, ACCOUNTS, path)) throw new SchemaError(`${path} holds no accounts yet`)
       file.exec('pragma busy_timeout = 500')
     } catch (error) {
       file.close()

@@ -1,7 +1,7 @@
 // The audit log, for the operator, in pages from the newest on.
 
-import { type AuditCursor, readAudit } from '../audit/audit-reader.ts'
-import type { AuditRecord } from '../audit/chain.ts'
+import { readAudit } from '../audit/audit-reader.ts'
+import { auditView, cursorOf, cursorText } from '../audit/audit-view.ts'
 import type { AccountsDatabase } from '../auth/database.ts'
 import * as schemas from '../schemas/audit.ts'
 import { PAGE_LIMIT_DEFAULT, pageOf } from '../schemas/common.ts'
@@ -24,29 +24,14 @@ export function addAuditRoutes(api: Api, database: AccountsDatabase): void {
     },
     async (request) => {
       const { limit = PAGE_LIMIT_DEFAULT, cursor, accountId } = request.query
+      // The schema has seen to its form.
+      const before = cursor === undefined ? null : cursorOf(cursor)
       const page = await readAudit(database, {
         limit,
-        ...(cursor === undefined ? {} : { before: cursorOf(cursor) }),
+        ...(before === null ? {} : { before }),
         ...(accountId === undefined ? {} : { account: accountId }),
       })
       return { items: page.items.map(auditView), cursor: page.next === null ? null : cursorText(page.next) }
     },
   )
-}
-
-function cursorText({ at_ms, stream, seq }: AuditCursor): string {
-  return `${at_ms}:${stream}:${seq}`
-}
-
-/** The schema has seen to its form. */
-function cursorOf(text: string): AuditCursor {
-  const [at_ms = '', stream = '', seq = ''] = text.split(':')
-  return { at_ms: Number(at_ms), stream, seq: Number(seq) }
-}
-
-export function auditView(record: AuditRecord) {
-  const { stream, seq, at_ms, principal, account, address, action, target, outcome } = record
-  const hash = Buffer.from(record.hash).toString('hex')
-  const details = JSON.parse(record.details) as unknown
-  return { at: at_ms, principal, accountId: account, address, action, target, outcome, details, stream, seq, hash }
 }

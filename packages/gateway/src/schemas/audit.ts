@@ -2,6 +2,7 @@
 
 import { LIMITS } from '@wintrades/domain'
 import { Type } from 'typebox'
+import { AUDIT_CURSOR_PATTERN } from '../audit/audit-view.ts'
 import { closed, nullable, PageFilter, Time } from './common.ts'
 
 export const AuditQuery = closed({
@@ -10,7 +11,7 @@ export const AuditQuery = closed({
     Type.String({
       maxLength: 80,
       description: '`cursor` of the page before.',
-      pattern: '^[0-9]{1,15}:[A-Za-z0-9_-]{1,40}:[0-9]{1,15}$',
+      pattern: AUDIT_CURSOR_PATTERN,
     }),
   ),
   accountId: Type.Optional(Type.Integer({ minimum: 1, maximum: LIMITS.accounts_max })),
