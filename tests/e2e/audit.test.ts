@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { opened, PASSWORD, tamper, temporaryDirectory } from '../../packages/gateway/test/auth/parts.ts'
 
-const CLI = fileURLToPath(new URL('../../packages/operations/src/cli.ts', import.meta.url))
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
+const CLI = join(REPOSITORY, 'packages/operations/src/cli.ts')
 
 type Result = { readonly code: number; readonly out: string; readonly err: string }
 

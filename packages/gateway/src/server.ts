@@ -15,7 +15,7 @@ import { RedisLimitStore } from './limits/limit-store.ts'
 import { RateLimits } from './limits/rate-limits.ts'
 import { OrderEntry } from './orders/order-entry.ts'
 import { clientAddress, trustedProxies } from './rest/client-address.ts'
-import { addStreamMetrics } from './rest/http-metrics.ts'
+import { addAccountsMetrics, addStreamMetrics } from './rest/http-metrics.ts'
 import { buildRestServer, type RestServer } from './rest/rest-server.ts'
 import { addUpgrades } from './rest/upgrades.ts'
 import { StreamServer } from './streams/stream-server.ts'
@@ -101,6 +101,7 @@ class RunningGateway {
       logger,
       ...(copies === undefined ? {} : { redis: copies }),
     })
+    addAccountsMetrics(metrics, auth)
     const limits = new RateLimits(config, counters === undefined ? {} : { store: new RedisLimitStore(counters) })
     const onFault = (error: unknown) => logger.error('request failed', { error })
     const entry = new OrderEntry({ markets, venue, history, limits, onFault })

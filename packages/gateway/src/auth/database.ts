@@ -5,6 +5,7 @@
 // step, and on MySQL its locks are held for round trips only. It may be run again from its beginning, after a deadlock or when an
 // answer was lost, so it first looks whether what it is about to do was done: its rows have keys that were made before it began.
 
+import type { CircuitBreaker } from '@wintrades/platform/circuit-breaker'
 import type { SchemaDialect } from '@wintrades/platform/migrations'
 import type { CompiledQuery, Kysely } from 'kysely'
 import type { AccountsTables } from './schema.ts'
@@ -34,6 +35,8 @@ export interface AccountsDatabase {
   run(query: Query<unknown>): Promise<number>
   /** All of the work or, when it throws, none of it. Throws OVERLOADED, ACCOUNTS_UNAVAILABLE (nothing was done) or OUTCOME_UNKNOWN. */
   transaction<Value>(work: Transaction<Value>): Promise<Value>
+  /** Of the servers behind it, for metrics. */
+  readonly circuits: readonly CircuitBreaker[]
   close(): Promise<void>
 }
 

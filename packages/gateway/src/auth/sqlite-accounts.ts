@@ -25,6 +25,7 @@ export class SqliteAccounts implements AccountsDatabase {
   readonly dialect = 'sqlite'
   readonly queries = compilingQueries<AccountsTables>('sqlite')
   readonly stale = this
+  readonly circuits = []
   readonly #file: DatabaseSync
   readonly #statements = new BoundedMap<string, Statement>(STATEMENTS_REMEMBERED)
 

@@ -1,7 +1,9 @@
 // Figures of the REST server and of the venue for /metrics.
 
+import { observeCircuit } from '@wintrades/platform/circuit-breaker'
 import type { Metrics } from '@wintrades/platform/metrics'
 import type { Venue } from '@wintrades/venue'
+import type { Auth } from '../auth/auth.ts'
 import type { Shards } from './consistency.ts'
 import type { Api } from './http.ts'
 
@@ -40,6 +42,22 @@ export function addVenueMetrics(metrics: Metrics, venue: Venue, shards: Shards):
 }
 
 /** The figures of the streams, read when they are scraped. */
+/** The servers behind the accounts, and what has not reached the audit log. */
+export function addAccountsMetrics(metrics: Metrics, { audit, database }: Pick<Auth, 'audit' | 'database'>): void {
+  for (const circuit of database.circuits) observeCircuit(metrics, circuit)
+  metrics.gauge('wintrades_audit_waiting', 'Records that are not in the audit log yet.', [], (gauge) => {
+    gauge.set(audit.figures.waiting)
+  })
+  metrics.gauge(
+    'wintrades_audit_lost_total',
+    'Records that could not be kept for the audit log; they are in the log.',
+    [],
+    (gauge) => {
+      gauge.set(audit.figures.lost)
+    },
+  )
+}
+
 export function addStreamMetrics(metrics: Metrics, figures: () => Readonly<Record<string, number>>): void {
   metrics.gauge('wintrades_streams', 'Counters and gauges of the streams, by name.', ['name'], (gauge) => {
     for (const [name, value] of Object.entries(figures())) gauge.set({ name }, value)

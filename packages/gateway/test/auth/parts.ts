@@ -11,6 +11,10 @@ import { type Auth, type AuthOptions, openAuth } from '../../src/auth/auth.ts'
 import { accountsPath } from '../../src/auth/sqlite-accounts.ts'
 import { ApiFault } from '../../src/errors.ts'
 
+/** For tests of other tiers. */
+export { MysqlAccounts } from '../../src/auth/mysql-accounts.ts'
+export { type Auth, openAuth }
+
 export const PASSWORD = 'correct horse battery staple'
 export const OPERATOR_API_KEY = 'operator-key-of-the-test-000'
 export const START_MS = 1_800_000_000_000
