@@ -5,6 +5,7 @@ import type { Metrics } from '@wintrades/platform/metrics'
 import type { Lines } from '../lines.ts'
 import { isReachable, rowNumber } from '../promotion/index.ts'
 import { type Command, type CommandResult, pause, type Reconciler } from '../reconciler.ts'
+import { CertificateWatch } from './certificate-watch.ts'
 import type { DatabaseConfiguration } from './configuration.ts'
 import { regionOfTheSun } from './follow-the-sun.ts'
 import { MysqlPromoter, type PromoterOptions } from './promoter.ts'
@@ -60,13 +61,20 @@ export function databaseReconciler(options: DatabaseOptions): Reconciler {
     say,
     ...(onAction === undefined ? {} : { onAction }),
   })
+  const certificates = new CertificateWatch(promoter.sessions, configuration.access, say)
   return {
     name: 'database',
     run: async (signal) => {
-      await Promise.all([promoter.run(signal), followTheSun(promoter, options, say, signal)])
+      await Promise.all([promoter.run(signal), followTheSun(promoter, options, say, signal), certificates.run(signal)])
     },
     status: () => statusOf(promoter),
-    metrics: (metrics) => expose(promoter, metrics),
+    metrics: (metrics) => {
+      expose(promoter, metrics)
+      const about = 'When the certificate ends that the server shows, in seconds since 1970'
+      metrics.gauge('wintrades_database_certificate_expiry_seconds', about, ['server'], (gauge) => {
+        for (const [server, at] of certificates.expiries) gauge.set({ server }, at.getTime() / 1_000)
+      })
+    },
     commands: {
       promote: onServer((server, signal) => promoter.promote(server, signal)),
       rejoin: onServer((server, signal) => promoter.rejoin(server, signal)),
