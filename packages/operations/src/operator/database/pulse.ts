@@ -24,6 +24,8 @@ export class Pulse {
   readonly #closing = new AbortController()
   #isBeating = false
   #connection: Connection | null = null
+  /** Waits no longer for the beat under way. */
+  #letGo: () => void = () => {}
   #beatenTerm = 0
   #beaten_ms = Number.NEGATIVE_INFINITY
   #waiting: { readonly server: string; readonly since_ms: number } | null = null
@@ -45,7 +47,10 @@ export class Pulse {
     const isWaiting = this.#waiting !== null && now_ms - this.#waiting.since_ms > WAITING_MS
     const isDue = rowNumber(primary) !== this.#beatenTerm || isWaiting || now_ms - this.#beaten_ms > EVERY_MS
     const server = servers.find((one) => one.name === primary.name)
-    if (!isDue || this.#isBeating || server === undefined) return
+    if (!isDue || server === undefined) return
+    // One that waits at a former primary would keep the new one without any.
+    if (this.#isBeating && rowNumber(primary) !== this.#beatenTerm) this.#letGo()
+    else if (this.#isBeating) return
     this.#beatenTerm = rowNumber(primary)
     this.#beaten_ms = now_ms
     this.#waiting = null
@@ -65,6 +70,7 @@ export class Pulse {
       await new Promise<void>((resolve) => {
         connection.on('end', resolve)
         connection.on('error', () => resolve())
+        this.#letGo = resolve
         // Whatever comes of it: the next beat is made where one is due.
         connection.query(
           `INSERT INTO wintrades_operator.pulse (id, number, at) VALUES (1, 1, UTC_TIMESTAMP(3))

@@ -64,6 +64,7 @@ export class ServerSession {
   /** Why it counts as unreachable although it answers: it is being cloned. */
   #away: string | null = null
   #looks = 0
+  #isPerforming = false
   /** Told when the connection is given up: the library says nothing then. */
   readonly #waiting = new Set<(error: Error) => void>()
   #stalled: { readonly owned: string; readonly since_ms: number } = { owned: '', since_ms: 0 }
@@ -113,7 +114,8 @@ export class ServerSession {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const isConnected = this.#connection !== null || (await this.#connect(signal))
-      if (isConnected && this.#away === null) await this.#observe()
+      // An action looks by itself, and may wait: a look behind it would only seem late.
+      if (isConnected && this.#away === null && !this.#isPerforming) await this.#observe()
       this.#looks += 1
       this.#options.onSeen()
       await this.#pause(isConnected ? this.#every_ms : RECONNECT_MS, signal)
@@ -125,6 +127,7 @@ export class ServerSession {
   async perform(packet: Packet, deadline_ms: number): Promise<Performed> {
     const connection = this.#connection
     if (connection === null) return { outcome: 'unknown', reason: 'there is no connection' }
+    this.#isPerforming = true
     try {
       await this.#send(connection, [...packet, ...OBSERVE], deadline_ms, (results) => this.#note(results))
       return { outcome: 'done' }
@@ -135,6 +138,7 @@ export class ServerSession {
       await this.#observe()
       return { outcome: 'refused', reason, errno }
     } finally {
+      this.#isPerforming = false
       this.#options.onSeen()
     }
   }
