@@ -35,7 +35,7 @@ export type DatabaseReport = {
 const OPERATOR_PROGRAM = fileURLToPath(new URL('../../services/operator/src/main.ts', import.meta.url))
 const OPERATOR_PORT = 8_300
 const KEY = 'the-operators-key-of-this-lab'
-const FORM_MS = 60_000
+const FORM_MS = 120_000
 
 export class LabDatabase {
   readonly lab: Lab

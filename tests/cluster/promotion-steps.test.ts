@@ -10,7 +10,7 @@ import { LabDatabase } from './database.ts'
 import { type Lab, startLab, until } from './lab/index.ts'
 import { checkRows, Writer } from './writer.ts'
 
-const WHOLE_MS = 60_000
+const WHOLE_MS = 120_000
 /** No promotion of this database has more actions. */
 const STEPS_MAX = 40
 
@@ -167,7 +167,7 @@ test('two promoters at once, asked for different servers', async () => {
   const others = database.servers.filter((one) => one.role === 'voter' && one.name !== before).map((one) => one.name)
   const two = [new RunningPromoter('eu-west'), new RunningPromoter('asia-pacific')]
   await Promise.all(two.map((one) => one.whole()))
-  const asked = two.map((one, index) => one.promoter.promote(others[index] as string, AbortSignal.timeout(15_000)))
+  const asked = two.map((one, index) => one.promoter.promote(others[index] as string, AbortSignal.timeout(45_000)))
   const results = await Promise.all(asked)
   expect(results.some(({ ok }) => ok)).toBe(true)
   const primaries = await Promise.all(two.map((one) => one.whole()))

@@ -6,6 +6,8 @@ import { LabDatabase } from './database.ts'
 import { type Lab, startLab, until, WAN_DELAYS } from './lab/index.ts'
 import { checkRows, Writer } from './writer.ts'
 
+const GAP_SECONDS_MAX = 30
+
 let lab: Lab
 let database: LabDatabase
 const writers: Writer[] = []
@@ -45,7 +47,7 @@ test('planned, to a region near and to one far', async () => {
     const gap_seconds = await gapWhile(`planned, to ${target}`, async () => {
       expect(await database.command(region, 'promote', target)).toMatchObject({ ok: true })
     })
-    expect(gap_seconds).toBeLessThan(10)
+    expect(gap_seconds).toBeLessThan(GAP_SECONDS_MAX)
   }
   await checkRows(database, writers, await database.whole())
 })
@@ -56,7 +58,7 @@ test('the primary is killed', async () => {
     await database.server(primary).kill()
     await writer.next()
   })
-  expect(gap_seconds).toBeLessThan(15)
+  expect(gap_seconds).toBeLessThan(GAP_SECONDS_MAX)
   await database.server(primary).start()
   await checkRows(database, writers, await database.whole())
 })
@@ -68,10 +70,10 @@ test("the primary's region is cut off", async () => {
   const gap_seconds = await gapWhile(`the region of ${primary} cut off`, async (writer) => {
     await lab.cut(region)
     const isMoved = async () => (await database.report(other)).primary !== primary
-    await until('another primary', isMoved, { timeout_ms: 30_000, every_ms: 100 })
+    await until('another primary', isMoved, { timeout_ms: 90_000, every_ms: 100 })
     await writer.next()
   })
-  expect(gap_seconds).toBeLessThan(15)
+  expect(gap_seconds).toBeLessThan(GAP_SECONDS_MAX)
   await lab.heal(region)
   await checkRows(database, writers, await database.whole())
 })
