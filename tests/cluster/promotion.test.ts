@@ -1,6 +1,7 @@
 // The operators on real servers, while a client writes: whatever is lost, nothing that was acknowledged is, and nothing is there twice.
 
 import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { LabDatabase } from './database.ts'
@@ -46,7 +47,7 @@ async function check(): Promise<void> {
   expect(await checkRows(database, writers, primary)).toBeGreaterThan(0)
 }
 
-const COMMAND_LINE = fileURLToPath(new URL('../../packages/operations/src/cli.ts', import.meta.url))
+const COMMAND_LINE = join(fileURLToPath(new URL('../..', import.meta.url)), 'packages', 'operations', 'src', 'cli.ts')
 
 /** `wintrades db …`, as a person types it. */
 function wintradesDb(...words: readonly string[]): Promise<{ readonly code: number; readonly text: string }> {
