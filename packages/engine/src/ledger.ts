@@ -69,7 +69,7 @@ export class Ledger {
   ensure(account: number, asset: number): number {
     const found = this.find(account, asset)
     if (found !== 0) return found
-    if (this.count + 1 === this.money.length >> SHIFT) this.grow()
+    if (this.count + 1 === this.money.length >> SHIFT) this.grow((this.count + 1) * 2)
     const slot = ++this.count
     const at = slot << INTEGERS_SHIFT
     const bucket = bucketOf(account, asset) & this.mask
@@ -159,7 +159,9 @@ export class Ledger {
   }
 
   reserve(count: number): void {
-    while (this.money.length >> SHIFT <= count + 1) this.grow()
+    let capacity = this.money.length >> SHIFT
+    while (capacity <= count + 1) capacity *= 2
+    if (capacity << SHIFT !== this.money.length) this.grow(capacity)
   }
 
   private touch(slot: number): void {
@@ -170,8 +172,7 @@ export class Ledger {
     this.touched[this.touchedCount++] = slot
   }
 
-  private grow(): void {
-    const capacity = (this.money.length >> SHIFT) * 2
+  private grow(capacity: number): void {
     this.money = grownFloats(this.money, capacity << SHIFT)
     this.data = new Int32Array(this.money.buffer)
     this.nexts = grownInts(this.nexts, capacity)

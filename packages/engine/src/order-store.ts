@@ -210,12 +210,14 @@ export class OrderStore {
 
   /** Grows at once to hold `count` orders (a snapshot knows how many it brings). */
   reserve(count: number): void {
-    while (this.capacity <= count) this.grow()
+    let { capacity } = this
+    while (capacity <= count) capacity *= 2
+    if (capacity !== this.capacity) this.grow(capacity)
   }
 
   /** The next slots that were never used become free, the lowest first. */
   private refill(): void {
-    if (this.used === this.capacity) this.grow()
+    if (this.used === this.capacity) this.grow(this.capacity * 2)
     const end = Math.min(this.used + REFILL_SLOTS, this.capacity)
     for (let slot = end - 1; slot >= this.used; slot--) {
       this.hot[(slot << HOT_SHIFT) | NEXT] = this.free
@@ -224,8 +226,8 @@ export class OrderStore {
     this.used = end
   }
 
-  private grow(): void {
-    this.capacity *= 2
+  private grow(capacity: number): void {
+    this.capacity = capacity
     this.hot = grownInts(this.hot, this.capacity << HOT_SHIFT)
     this.warm = grownInts(this.warm, this.capacity << WARM_SHIFT)
     this.rare = grownInts(this.rare, this.capacity << RARE_SHIFT)

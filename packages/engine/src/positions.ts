@@ -53,7 +53,7 @@ export class Positions {
   }
 
   add(account: number, instrument: number, baseBalance: number, quoteBalance: number): number {
-    if (this.count + 1 === this.data.length >> POSITION_SHIFT) this.grow()
+    if (this.count + 1 === this.data.length >> POSITION_SHIFT) this.grow((this.count + 1) * 2)
     const slot = ++this.count
     const at = slot << POSITION_SHIFT
     const bucket = bucketOf(account, instrument) & this.mask
@@ -135,7 +135,9 @@ export class Positions {
   }
 
   reserve(count: number): void {
-    while (this.data.length >> POSITION_SHIFT <= count + 1) this.grow()
+    let capacity = this.data.length >> POSITION_SHIFT
+    while (capacity <= count + 1) capacity *= 2
+    if (capacity << POSITION_SHIFT !== this.data.length) this.grow(capacity)
   }
 
   private touch(slot: number): void {
@@ -146,8 +148,7 @@ export class Positions {
     this.touched[this.touchedCount++] = slot
   }
 
-  private grow(): void {
-    const capacity = (this.data.length >> POSITION_SHIFT) * 2
+  private grow(capacity: number): void {
     this.data = grownInts(this.data, capacity << POSITION_SHIFT)
     this.values = grownFloats(this.values, capacity << POSITION_SHIFT)
     this.heads = new Int32Array(capacity)

@@ -11,8 +11,9 @@ export class SnapshotError extends Error {
 export const CHECKSUM_BYTES = 16
 
 export class SnapshotWriter {
+  /** What `record` made room in. */
+  view: DataView
   private bytes: Uint8Array
-  private view: DataView
   private at = 0
 
   constructor(bytesExpected: number) {
@@ -27,6 +28,14 @@ export class SnapshotWriter {
     grown.set(this.bytes)
     this.bytes = grown
     this.view = new DataView(grown.buffer)
+  }
+
+  /** Makes room for a record of a known length, to be written into `view`; returns where it begins. */
+  record(bytes: number): number {
+    if (this.at + bytes > this.bytes.length) this.room(bytes)
+    const { at } = this
+    this.at = at + bytes
+    return at
   }
 
   int(value: number): void {
@@ -57,7 +66,7 @@ export class SnapshotWriter {
 }
 
 export class SnapshotReader {
-  private readonly view: DataView
+  readonly view: DataView
   private at = 0
   private readonly end: number
 
@@ -69,6 +78,14 @@ export class SnapshotReader {
     for (let i = 0; i < 4; i++) {
       if (this.view.getInt32(this.end + 4 * i, true) !== sum[i]) throw new SnapshotError('checksum does not match')
     }
+  }
+
+  /** Goes past a record of a known length, to be read from `view`; returns where it begins. */
+  record(bytes: number): number {
+    const { at } = this
+    if (at + bytes > this.end) throw new SnapshotError(`cut short at byte ${at}`)
+    this.at = at + bytes
+    return at
   }
 
   int(): number {

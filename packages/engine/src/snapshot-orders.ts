@@ -1,12 +1,13 @@
 // The orders of a snapshot: those in the books, in their priority, and those that wait, queue by queue.
 
+import { SAFE_MAX } from './exact.ts'
 import type { Instrument } from './instruments.ts'
 import { LEVEL_LAYOUT, ORDER_LAYOUT, PLACE, POSITION_LAYOUT, ROLE } from './layouts.ts'
 import { countOpen, isCountedLeg, pendingUntil, triggersOf } from './open-orders.ts'
 import { kindOf, sideOf } from './order-store.ts'
 import type { BookSide } from './price-levels.ts'
 import { SnapshotError, type SnapshotReader, type SnapshotWriter } from './snapshot-bytes.ts'
-import type { ShardState } from './state.ts'
+import { ORDERS_MAX, type ShardState } from './state.ts'
 import type { Triggers } from './triggers.ts'
 
 const { LEVEL_SHIFT, HEAD } = LEVEL_LAYOUT
@@ -43,7 +44,35 @@ const {
 } = ORDER_LAYOUT
 const { POSITION_SHIFT, POSITION_ACCOUNT, POSITION_INSTRUMENT } = POSITION_LAYOUT
 
-export const ORDER_BYTES = 4 * (12 + TEXT_WORDS) + 8 * 5
+/** An order in a snapshot: where each field begins, and how long it is; in format 1 without the last two. */
+const RECORD = {
+  number: 0,
+  account: 8,
+  instrument: 12,
+  leaves: 16,
+  kind: 20,
+  price: 24,
+  quantity: 28,
+  hidden: 32,
+  display: 36,
+  origin: 40,
+  hasOrigin: 44,
+  session: 48,
+  apiKey: 52,
+  cumQuote: 56,
+  acceptedAt: 64,
+  updatedAt: 72,
+  expireTime: 80,
+  text: 88,
+  stopPrice: 124,
+  trailingOffset: 128,
+  bytes: 132,
+  bytesOfFormat1: 124,
+} as const
+
+export const ORDER_BYTES = RECORD.bytes
+/** More than there are slots. */
+const SLOTS = ORDERS_MAX * 2
 
 export function writeSide(state: ShardState, side: BookSide, out: SnapshotWriter): void {
   const { hot } = state.orders
@@ -65,81 +94,84 @@ function writeOrder(state: ShardState, slot: number, out: SnapshotWriter): void 
   const w = slot << WARM_SHIFT
   const f = slot << WIDE_SHIFT
   const position = hot[h + OWNER] << POSITION_SHIFT
-  out.wide(orders.numberOf(slot))
-  out.int(positions.data[position + POSITION_ACCOUNT])
-  out.int(positions.data[position + POSITION_INSTRUMENT])
-  out.int(hot[h + LEAVES])
-  out.int(kindOf(hot[h + BITS]))
-  out.int(warm[w + PRICE])
-  out.int(warm[w + QUANTITY])
-  out.int(warm[w + HIDDEN])
-  out.int(warm[w + DISPLAY])
-  out.int(warm[w + ORIGIN] === 0 ? 0 : state.origins.originOf(slot))
-  out.int(warm[w + ORIGIN] === 0 ? 0 : 1)
-  out.int(warm[w + SESSION])
-  out.int(warm[w + API_KEY])
-  out.wide(wide[f + CUM_QUOTE])
-  out.wide(wide[f + ACCEPTED_AT])
-  out.wide(wide[f + UPDATED_AT])
-  out.wide(wide[f + EXPIRE_TIME])
-  for (let i = 0; i < TEXT_WORDS; i++) out.int(text[slot * TEXT_WORDS + i])
-  out.int(warm[w + STOP_PRICE])
-  out.int(warm[w + TRAILING_OFFSET])
+  const at = out.record(RECORD.bytes)
+  const { view } = out
+  view.setFloat64(at + RECORD.number, orders.numberOf(slot), true)
+  view.setInt32(at + RECORD.account, positions.data[position + POSITION_ACCOUNT], true)
+  view.setInt32(at + RECORD.instrument, positions.data[position + POSITION_INSTRUMENT], true)
+  view.setInt32(at + RECORD.leaves, hot[h + LEAVES], true)
+  view.setInt32(at + RECORD.kind, kindOf(hot[h + BITS]), true)
+  view.setInt32(at + RECORD.price, warm[w + PRICE], true)
+  view.setInt32(at + RECORD.quantity, warm[w + QUANTITY], true)
+  view.setInt32(at + RECORD.hidden, warm[w + HIDDEN], true)
+  view.setInt32(at + RECORD.display, warm[w + DISPLAY], true)
+  view.setInt32(at + RECORD.origin, warm[w + ORIGIN] === 0 ? 0 : state.origins.originOf(slot), true)
+  view.setInt32(at + RECORD.hasOrigin, warm[w + ORIGIN] === 0 ? 0 : 1, true)
+  view.setInt32(at + RECORD.session, warm[w + SESSION], true)
+  view.setInt32(at + RECORD.apiKey, warm[w + API_KEY], true)
+  view.setFloat64(at + RECORD.cumQuote, wide[f + CUM_QUOTE], true)
+  view.setFloat64(at + RECORD.acceptedAt, wide[f + ACCEPTED_AT], true)
+  view.setFloat64(at + RECORD.updatedAt, wide[f + UPDATED_AT], true)
+  view.setFloat64(at + RECORD.expireTime, wide[f + EXPIRE_TIME], true)
+  for (let i = 0; i < TEXT_WORDS; i++) view.setInt32(at + RECORD.text + 4 * i, text[slot * TEXT_WORDS + i], true)
+  view.setInt32(at + RECORD.stopPrice, warm[w + STOP_PRICE], true)
+  view.setInt32(at + RECORD.trailingOffset, warm[w + TRAILING_OFFSET], true)
 }
 
 export function readOrders(state: ShardState, from: SnapshotReader, format: number): void {
-  const count = from.count(ORDER_BYTES)
-  const numbers = new Float64Array(count)
+  const count = from.count(format === 1 ? RECORD.bytesOfFormat1 : RECORD.bytes)
+  const slots = new Int32Array(count)
   /** Origins of the orders that have one; few. */
   const origins = new Map<number, number>()
   state.orders.reserve(count)
-  for (let i = 0; i < count; i++) numbers[i] = readOrder(state, from, format, origins)
+  for (let i = 0; i < count; i++) slots[i] = readOrder(state, from, format, origins)
   if (format > 1) readWaiting(state, from)
   state.levels.endCommand()
   state.triggerLevels.endCommand()
-  linkInOrder(state, numbers.sort(), origins)
+  linkInOrder(state, slots, origins)
 }
 
-/** Reads an order, and rests it in its book unless it waits. Returns its command number. */
+/** Reads an order, and rests it in its book unless it waits. Returns its slot. */
 function readOrder(state: ShardState, from: SnapshotReader, format: number, origins: Map<number, number>): number {
   const { orders } = state
-  const number = from.wide()
+  const at = from.record(format === 1 ? RECORD.bytesOfFormat1 : RECORD.bytes)
+  const { view } = from
+  const number = view.getFloat64(at + RECORD.number, true)
   const slot = orders.allocate(number)
   const h = slot << HOT_SHIFT
   const w = slot << WARM_SHIFT
   const f = slot << WIDE_SHIFT
   const { hot, warm, wide, text } = orders
-  const account = from.int()
-  const instrument = state.instruments[from.int()]
+  const account = view.getInt32(at + RECORD.account, true)
+  const instrument = state.instruments[view.getInt32(at + RECORD.instrument, true)]
   const position = instrument === undefined ? 0 : state.positions.find(account, instrument.id)
   if (instrument === undefined || position === 0) throw new SnapshotError(`order of command ${number} has no position`)
   hot[h + OWNER] = position
-  hot[h + LEAVES] = from.int()
-  orders.setKind(slot, from.int() & 0xffff)
-  warm[w + PRICE] = from.int()
-  warm[w + QUANTITY] = from.int()
-  warm[w + HIDDEN] = from.int()
-  warm[w + DISPLAY] = from.int()
-  const origin = from.int()
-  if (from.int() === 1) origins.set(number, origin >>> 0)
+  hot[h + LEAVES] = view.getInt32(at + RECORD.leaves, true)
+  orders.setKind(slot, view.getInt32(at + RECORD.kind, true) & 0xffff)
+  warm[w + PRICE] = view.getInt32(at + RECORD.price, true)
+  warm[w + QUANTITY] = view.getInt32(at + RECORD.quantity, true)
+  warm[w + HIDDEN] = view.getInt32(at + RECORD.hidden, true)
+  warm[w + DISPLAY] = view.getInt32(at + RECORD.display, true)
+  if (view.getInt32(at + RECORD.hasOrigin, true) === 1) origins.set(number, view.getUint32(at + RECORD.origin, true))
   warm[w + ORIGIN] = 0
-  warm[w + SESSION] = from.int()
-  warm[w + API_KEY] = from.int()
+  warm[w + SESSION] = view.getInt32(at + RECORD.session, true)
+  warm[w + API_KEY] = view.getInt32(at + RECORD.apiKey, true)
   warm[w + EXPIRY_PLACE] = 0
   warm[w + LINK] = 0
   warm[w + ROLE_OF] = 0
-  wide[f + CUM_QUOTE] = from.wide()
-  wide[f + ACCEPTED_AT] = from.wide()
-  wide[f + UPDATED_AT] = from.wide()
-  wide[f + EXPIRE_TIME] = from.wide()
-  for (let t = 0; t < TEXT_WORDS; t++) text[slot * TEXT_WORDS + t] = from.int()
-  warm[w + STOP_PRICE] = format === 1 ? 0 : from.int()
-  warm[w + TRAILING_OFFSET] = format === 1 ? 0 : from.int()
+  wide[f + CUM_QUOTE] = view.getFloat64(at + RECORD.cumQuote, true)
+  wide[f + ACCEPTED_AT] = view.getFloat64(at + RECORD.acceptedAt, true)
+  wide[f + UPDATED_AT] = view.getFloat64(at + RECORD.updatedAt, true)
+  wide[f + EXPIRE_TIME] = view.getFloat64(at + RECORD.expireTime, true)
+  for (let i = 0; i < TEXT_WORDS; i++) text[slot * TEXT_WORDS + i] = view.getInt32(at + RECORD.text + 4 * i, true)
+  warm[w + STOP_PRICE] = format === 1 ? 0 : view.getInt32(at + RECORD.stopPrice, true)
+  warm[w + TRAILING_OFFSET] = format === 1 ? 0 : view.getInt32(at + RECORD.trailingOffset, true)
   if (wide[f + EXPIRE_TIME] !== 0) state.expiries.add(slot, wide[f + EXPIRE_TIME])
-  if ((hot[h + BITS] & WAITING) !== 0) return number
+  if ((hot[h + BITS] & WAITING) !== 0) return slot
   countOpen(state, slot, orders.leavesOf(slot))
   instrument.book.add(slot, sideOf(hot[h + BITS]), warm[w + PRICE])
-  return number
+  return slot
 }
 
 // ---- orders that wait ----
@@ -263,13 +295,23 @@ function restoreLink(state: ShardState, slot: number, role: number): void {
 }
 
 /** Lists of accounts and origins are in the order of order ids. */
-function linkInOrder(state: ShardState, numbers: Float64Array, origins: Map<number, number>): void {
-  for (const number of numbers) {
-    const slot = state.orders.find(number)
-    const account = state.positions.accountOf(state.orders.hot[(slot << HOT_SHIFT) + OWNER])
+function linkInOrder(state: ShardState, slots: Int32Array, origins: Map<number, number>): void {
+  const { orders } = state
+  // Sorted as numbers: a command number that leaves room for its slot takes it along, and it need not be looked up.
+  const takesSlot = state.nextCommand * SLOTS <= SAFE_MAX
+  const keys = new Float64Array(slots.length)
+  for (let i = 0; i < slots.length; i++) {
+    const number = orders.numberOf(slots[i])
+    keys[i] = takesSlot ? number * SLOTS + slots[i] : number
+  }
+  keys.sort()
+  for (let i = 0; i < keys.length; i++) {
+    const slot = takesSlot ? keys[i] - Math.floor(keys[i] / SLOTS) * SLOTS : orders.find(keys[i])
+    const account = state.positions.accountOf(orders.hot[(slot << HOT_SHIFT) + OWNER])
     state.accounts.mark(account, 0)
     state.accounts.link(account, slot)
-    const origin = origins.get(number)
+    if (origins.size === 0) continue
+    const origin = origins.get(orders.numberOf(slot))
     if (origin !== undefined) state.origins.link(origin, slot)
   }
 }

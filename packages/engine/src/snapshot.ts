@@ -293,10 +293,12 @@ function writeDeduplication(state: ShardState, out: SnapshotWriter): void {
   out.wide(deduplication.forgottenAt)
   out.int(deduplication.size)
   deduplication.forEach((data, at, time) => {
-    for (let i = 0; i < 5; i++) out.int(data[at + i])
-    out.int(data[at + 6])
-    out.int(data[at + 7])
-    out.wide(time)
+    const to = out.record(DEDUPLICATION_BYTES)
+    const { view } = out
+    for (let i = 0; i < 5; i++) view.setInt32(to + 4 * i, data[at + i], true)
+    view.setInt32(to + 20, data[at + 6], true)
+    view.setInt32(to + 24, data[at + 7], true)
+    view.setFloat64(to + 28, time, true)
   })
 }
 
@@ -307,8 +309,16 @@ function readDeduplication(state: ShardState, from: SnapshotReader): void {
   deduplication.reserve(count)
   const words = new Int32Array(4)
   for (let left = count; left > 0; left--) {
-    const account = from.int()
-    for (let i = 0; i < 4; i++) words[i] = from.int()
-    deduplication.restore(account, words, from.int(), from.int(), from.wide())
+    const at = from.record(DEDUPLICATION_BYTES)
+    const { view } = from
+    for (let i = 0; i < 4; i++) words[i] = view.getInt32(at + 4 + 4 * i, true)
+    const account = view.getInt32(at, true)
+    deduplication.restore(
+      account,
+      words,
+      view.getInt32(at + 20, true),
+      view.getInt32(at + 24, true),
+      view.getFloat64(at + 28, true),
+    )
   }
 }
