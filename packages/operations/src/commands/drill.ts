@@ -1,27 +1,53 @@
 // `wintrades drill`: carries out a drill, prints its timeline and what was checked, and fails unless every promise held.
 
 import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { DATABASE_FAULTS, type DatabaseFault } from '../drill/database-faults.ts'
 import type { DrillResult } from '../drill/report.ts'
 import { inRepository } from '../repository.ts'
 
-const HELP = `
-Drills:
-  region-loss   kill -9 the process that leads a shard
-  region-stall  freeze that process until another leads, then let it go on: two leaders
-  hand-over     move a shard to another region as an operator does
+/** What `tests/cluster/drill.ts` is asked for. */
+type LabDrillOptions = {
+  readonly fault: DatabaseFault
+  readonly delayed: boolean
+  readonly seconds: number
+  readonly rate: number
+  readonly clients: number
+  readonly seeds: readonly number[]
+  readonly say: (line: string) => void
+  readonly onResult: (seed: number, result: DrillResult) => void
+  readonly signal: AbortSignal
+}
 
-A drill works against the platform that runs on the data directory (wintrades up). If none runs there, it starts a
-private one on free ports and stops it at the end. It registers accounts of its own and leaves them without open orders.
+const LEADER_DRILLS = {
+  'region-loss': { fault: 'kill', summary: 'kill -9 the process that leads a shard' },
+  'region-stall': {
+    fault: 'stall',
+    summary: 'freeze that process until another leads, then let it go on: two leaders',
+  },
+  'hand-over': { fault: 'hand-over', summary: 'move a shard to another region as an operator does' },
+} as const
+type LeaderDrill = keyof typeof LEADER_DRILLS
+type DrillName = LeaderDrill | DatabaseFault
+const NAMES = [...Object.keys(LEADER_DRILLS), ...Object.keys(DATABASE_FAULTS)]
+
+const HELP = `
+Drills of the platform that runs on the data directory (wintrades up). If none runs there, a private one is started on free ports and stopped at the end.
+${list(LEADER_DRILLS)}
+
+Drills of the database of three regions. They start a platform of their own in a lab on this machine: MySQL servers in containers, regions in network
+namespaces, 80 and 200 ms between them unless --no-delays is given. That needs Linux, root and Docker; the first time, images are built for two minutes.
+${list(DATABASE_FAULTS)}
+
+A drill registers accounts of its own and leaves them without open orders. It passes when every promise held and trading went on in time.
 With --json the last lines on standard output are one object per figure; everything else goes to standard error.
 `
-
-const DRILLS = { 'region-loss': 'kill', 'region-stall': 'stall', 'hand-over': 'hand-over' } as const
-type DrillName = keyof typeof DRILLS
 
 type Options = {
   readonly data?: string
   readonly private: boolean
+  readonly delays: boolean
   readonly seconds: number
   readonly rate: number
   readonly clients: number
@@ -32,8 +58,8 @@ type Options = {
 
 export function drillCommand(): Command {
   return new Command('drill')
-    .description('Takes a leader away while clients trade, then checks that no acknowledged order was lost.')
-    .argument('<name>', `one of ${Object.keys(DRILLS).join(', ')}`, drillName)
+    .description('Breaks something while clients trade, then checks that no acknowledged order was lost.')
+    .argument('<name>', `one of ${NAMES.join(', ')}`, drillName)
     .option('--seconds <number>', 'how long clients trade', positive, 15)
     .option('--rate <number>', 'commands a second, over all clients', positive, 600)
     .option('--clients <number>', 'how many clients, spread over the regions', positive, 6)
@@ -46,6 +72,7 @@ export function drillCommand(): Command {
       'data directory of the platform (default: DATA_DIRECTORY, else data beside this program)',
     )
     .option('--private', 'use a private platform even if one runs', false)
+    .option('--no-delays', 'drills of the database: no delays between the regions')
     .option('--json', 'print figures as JSON', false)
     .addHelpText('after', HELP)
     .action(async (name: DrillName, options: Options) => {
@@ -55,39 +82,65 @@ export function drillCommand(): Command {
 
 async function run(name: DrillName, options: Options): Promise<boolean> {
   const { renderConditions, renderFigures, renderVerdict } = await import('../drill/report.ts')
-  const { leaderFault } = await import('../drill/leader-faults.ts')
-  const { runDrill } = await import('../drill/run.ts')
   const out = options.json ? process.stderr : process.stdout
-  const say = (line: string) => out.write(`${line}\n`)
+  const say = (line: string) => void out.write(`${line}\n`)
   const interrupted = new AbortController()
   process.once('SIGINT', () => interrupted.abort(new Error('interrupted')))
   const results: DrillResult[] = []
   const firstSeed = options.seed ?? Date.now() % 1_000_000
-  for (let i = 0; i < options.times; i++) {
-    const seed = firstSeed + i
-    say(`drill ${name}, seed ${seed}${options.times > 1 ? ` (${i + 1} of ${options.times})` : ''}`)
-    const result = await runDrill({
-      fault: leaderFault(DRILLS[name]),
-      dataDirectory: resolve(options.data ?? (process.env['DATA_DIRECTORY'] || inRepository('data'))),
-      private: options.private,
-      seconds: options.seconds,
-      rate: options.rate,
-      clients: options.clients,
-      seed,
-      say,
-      signal: interrupted.signal,
-    })
+  const seeds = Array.from({ length: options.times }, (_, i) => firstSeed + i)
+  const onResult = (seed: number, result: DrillResult) => {
     say(`\n${renderVerdict(result.verdict)}\n\n${renderConditions(result.conditions)}\n`)
     say(result.passed ? `drill ${name} passed` : `DRILL ${name} FAILED; its intentions repeat with --seed ${seed}`)
     results.push(result)
   }
+  say(`drill ${name}, ${seeds.length > 1 ? `seeds ${firstSeed} to ${seeds.at(-1)}` : `seed ${firstSeed}`}`)
+  const { seconds, rate, clients } = options
+  const common = { seconds, rate, clients, seeds, say, onResult, signal: interrupted.signal }
+  if (isLeaderDrill(name)) await runOnPlatform(name, options, common)
+  else await runInLab(name, options, common)
   if (options.json) process.stdout.write(`${results.map((one) => renderFigures(one.figures)).join('\n')}\n`)
   return results.every((one) => one.passed)
 }
 
+type Common = Omit<LabDrillOptions, 'fault' | 'delayed'>
+
+async function runOnPlatform(name: LeaderDrill, options: Options, common: Common): Promise<void> {
+  const { leaderFault } = await import('../drill/leader-faults.ts')
+  const { runDrill } = await import('../drill/run.ts')
+  for (const seed of common.seeds) {
+    const result = await runDrill({
+      ...common,
+      fault: leaderFault(LEADER_DRILLS[name].fault),
+      dataDirectory: resolve(options.data ?? (process.env['DATA_DIRECTORY'] || inRepository('data'))),
+      private: options.private,
+      seed,
+    })
+    common.onResult(seed, result)
+  }
+}
+
+/** The lab is a part of the tests, beside the packages. */
+async function runInLab(fault: DatabaseFault, { delays }: Options, common: Common): Promise<void> {
+  const module = (await import(pathToFileURL(inRepository('tests', 'cluster', 'drill.ts')).href)) as {
+    run(options: LabDrillOptions): Promise<void>
+  }
+  await module.run({ ...common, fault, delayed: delays })
+}
+
+function isLeaderDrill(name: DrillName): name is LeaderDrill {
+  return name in LEADER_DRILLS
+}
+
+function list(drills: Readonly<Record<string, { readonly summary: string }>>): string {
+  return Object.entries(drills)
+    .map(([name, { summary }]) => `  ${name.padEnd(25)} ${summary}`)
+    .join('\n')
+}
+
 function drillName(value: string): DrillName {
-  if (value in DRILLS) return value as DrillName
-  throw new InvalidArgumentError(`Drills are ${Object.keys(DRILLS).join(', ')}.`)
+  if (NAMES.includes(value)) return value as DrillName
+  throw new InvalidArgumentError(`Drills are ${NAMES.join(', ')}.`)
 }
 
 function positive(value: string): number {

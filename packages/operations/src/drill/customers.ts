@@ -14,6 +14,7 @@ export type CustomerOptions = { readonly target: Target; readonly markets: Marke
 
 const REGISTER_TIMEOUT_MS = 20_000
 const READINGS_MAX = 200
+const CANCEL_TIMEOUT_MS = 60_000
 
 type OrderJson = { readonly orderId: string; readonly symbol: string; readonly status: string; readonly cumQty: string }
 
@@ -36,10 +37,21 @@ export class Customer {
     this.#markets = markets
   }
 
-  /** Cancels whatever is open, so that nothing of the drill changes any more. */
+  /** Cancels whatever is open, so that nothing of the drill changes any more. Asks again where a shard is just changing its leader. */
   async cancelAll(): Promise<void> {
-    const [reader] = this.#readers
-    for (const { symbol } of this.#markets.instruments) await reader?.ask('DELETE', `/orders?symbol=${symbol}`)
+    for (const { symbol } of this.#markets.instruments) {
+      let last: unknown
+      const cancelled = await until(async () => {
+        try {
+          await this.#readers[0]?.ask('DELETE', `/orders?symbol=${symbol}`)
+          return true
+        } catch (error) {
+          last = error
+          return null
+        }
+      }, CANCEL_TIMEOUT_MS)
+      if (cancelled === null) throw new Error(`orders of ${symbol} could not be cancelled`, { cause: last })
+    }
   }
 
   /** Reads some of this account's orders back, each at a region that need not be the one that was told. */

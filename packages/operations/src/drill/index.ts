@@ -3,6 +3,13 @@
 
 export * from './checker.ts'
 export { register } from './customers.ts'
+export {
+  DATABASE_FAULTS,
+  type DatabaseControl,
+  type DatabaseFault,
+  type DatabaseRoles,
+  databaseFault,
+} from './database-faults.ts'
 export type * from './history.ts'
 export { type LeaderFault, leaderFault } from './leader-faults.ts'
 export * from './report.ts'

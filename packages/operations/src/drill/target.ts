@@ -4,7 +4,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Markets, readMarkets, type Shard } from '@wintrades/domain'
+import { type Markets, readMarkets } from '@wintrades/domain'
 import { readYamlFile } from '@wintrades/platform'
 import { type Journal, journalPath, SnapshotFiles, type SnapshotStore, SqliteJournal } from '@wintrades/venue'
 import { inRepository } from '../repository.ts'
@@ -18,11 +18,8 @@ export type RegionProcess = {
   readonly httpPort: number
 }
 
-/** Where a platform keeps its journals and snapshots; every opened journal is closed by who opened it. */
-export type Evidence = {
-  journal(shard: Shard): Journal
-  snapshots(markets: Markets): SnapshotStore
-}
+/** A platform's journals, by shard, and its snapshots. Each journal is closed by who opened them. */
+export type Evidence = { readonly journals: readonly Journal[]; readonly snapshots: SnapshotStore }
 
 /** One shard as a region's process sees it (`GET /health/region`). */
 export type ShardHealth = {
@@ -37,7 +34,7 @@ export type ShardHealth = {
 export type Target = {
   readonly baseUrl: string
   readonly dataDirectory: string
-  readonly evidence: Evidence
+  openEvidence(markets: Markets): Promise<Evidence>
   /** The region processes that run now. */
   regions(): readonly RegionProcess[]
   /** What one process knows of every shard; with `hash` it computes its state hashes. Throws when it does not answer. */
@@ -83,21 +80,21 @@ export async function startPrivate(
   })
 }
 
-/** A platform that runs on the data directory, as a target; `evidence` if its journals are not files there. */
+/** A platform that runs on the data directory, as a target; `openEvidence` if its journals are not files there. */
 export function target(
   baseUrl: string,
   dataDirectory: string,
   close: () => Promise<void>,
-  evidence: Evidence = filesIn(dataDirectory),
+  openEvidence: Target['openEvidence'] = filesIn(dataDirectory),
 ): Target {
-  return { baseUrl, dataDirectory, evidence, regions: () => readRegions(dataDirectory), health: readHealth, close }
+  return { baseUrl, dataDirectory, openEvidence, regions: () => readRegions(dataDirectory), health: readHealth, close }
 }
 
-function filesIn(dataDirectory: string): Evidence {
-  return {
-    journal: (shard) => new SqliteJournal(journalPath(dataDirectory, shard)),
-    snapshots: (markets) => new SnapshotFiles(dataDirectory, markets),
-  }
+function filesIn(dataDirectory: string): Target['openEvidence'] {
+  return async (markets) => ({
+    journals: markets.shards.map((shard) => new SqliteJournal(journalPath(dataDirectory, shard))),
+    snapshots: new SnapshotFiles(dataDirectory, markets),
+  })
 }
 
 function readRegions(dataDirectory: string): readonly RegionProcess[] {

@@ -4,6 +4,7 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { AccountId, Markets, Shard } from '@wintrades/domain'
+import type { Journal } from '@wintrades/venue'
 import { checkHistory } from './checker.ts'
 import { type Customer, openCustomers } from './customers.ts'
 import { collectReplicas, JournalFollower } from './evidence.ts'
@@ -48,8 +49,8 @@ export type DrillOptions = {
   readonly signal: AbortSignal
 }
 
-const SETTLE_TIMEOUT_MS = 30_000
-const RECOVERY_TIMEOUT_MS = 30_000
+const SETTLE_TIMEOUT_MS = 60_000
+const RECOVERY_TIMEOUT_MS = 120_000
 
 /** Runs one drill against a platform that is up. Throws when the drill itself cannot be carried out. */
 export async function runTradingDrill(options: DrillOptions): Promise<DrillResult> {
@@ -87,10 +88,9 @@ class TradingDrill {
   async run(): Promise<DrillResult> {
     const { target, markets, seconds, signal } = this.#options
     const before = await this.#waitUntilWhole()
+    const { journals, snapshots } = await target.openEvidence(markets)
     this.#followers = await Promise.all(
-      markets.shards.map((shard) =>
-        JournalFollower.open(shard, target.evidence.journal(shard), target.evidence.snapshots(markets)),
-      ),
+      markets.shards.map((shard) => JournalFollower.open(shard, journals[shard.index] as Journal, snapshots)),
     )
     this.#customers = await openCustomers(this.#options)
     this.#timeline.note(`${this.#customers.length} clients trade in ${before} regions`)

@@ -43,6 +43,8 @@ export type Placement = {
   readonly addressOf: (region: string) => string
   /** What precedes a command that shall run in the network of the region. */
   readonly enter: (region: string) => readonly string[]
+  /** Added to, and before, the environment of the region's process. */
+  readonly environmentOf?: (region: string) => Environment
 }
 
 /** One line of the platform's story. */
@@ -157,7 +159,7 @@ async function planProcesses(
       name: region,
       region,
       entry: inRepository('services', 'app', 'src', 'main.ts'),
-      environment: { ...shared, ...own, LINK_PEERS },
+      environment: { ...shared, ...placement?.environmentOf?.(region), ...own, LINK_PEERS },
       ...(placement === undefined ? {} : { enter: placement.enter(region) }),
       host,
       httpPort,
