@@ -46,7 +46,7 @@ rmdir /s /q "%RUNTIME%\install.lock"
 
 :run
 if not defined NODE_COMPILE_CACHE set "NODE_COMPILE_CACHE=%RUNTIME%\compile-cache"
-"%NODE%" --disable-warning=ExperimentalWarning "%ROOT%packages\operations\src\cli.ts" %*
+"%NODE%" --disable-warning=ExperimentalWarning --max-inlined-bytecode-size=1000 --max-inlined-bytecode-size-cumulative=3000 "%ROOT%packages\operations\src\cli.ts" %*
 exit /b %ERRORLEVEL%
 
 :failed
