@@ -243,3 +243,29 @@ describe('beside a primary', () => {
     })
   })
 })
+
+describe('a clone that a person asks for', () => {
+  const locked: Change = { lock: 'mine' }
+  const all = { us: locked, eu: locked, ap: locked, us_reader: locked }
+
+  it('is of a server that receives nothing: a good follower is stopped first', () => {
+    const seen = view(all, null, 'ap')
+    expect(actionOf(decide(seen, NOTHING_REMEMBERED))).toMatchObject({ kind: 'fence_replica', server: 'ap' })
+    const stopped = view({ ...all, ap: { ...locked, channel: { receiver: 'stopped' } } }, null, 'ap')
+    expect(actionOf(decide(stopped, NOTHING_REMEMBERED))).toMatchObject({ kind: 'clone', server: 'ap', donor: 'us' })
+  })
+
+  it('is refused before anything is stopped, while no other voter confirms the term', () => {
+    const seen = view({ ...all, eu: { ...locked, channel: { receiver: 'connecting' } } }, null, 'ap')
+    expect(decide(seen, NOTHING_REMEMBERED)).toMatchObject({
+      outcome: 'refuse',
+      line: expect.stringContaining(
+        'A clone of ap was asked for, but it is not cloned while no other voter follows us',
+      ),
+    })
+  })
+
+  it('is never of the primary', () => {
+    expect(decide(view({}, null, 'us'), NOTHING_REMEMBERED)).toMatchObject({ outcome: 'serving', action: null })
+  })
+})
