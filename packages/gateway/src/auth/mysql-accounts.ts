@@ -30,6 +30,7 @@ export type MysqlAccountsOptions = {
   readonly isReadOnly?: boolean
 }
 
+const WATCH_MS = 1_000
 /** Of one statement. */
 const STATEMENT_MS = 5_000
 /** A change of one table takes as long as it takes. */
@@ -94,6 +95,8 @@ export class MysqlAccounts implements AccountsDatabase {
       finder.close()
       throw error
     }
+    // What hangs at a primary that was replaced is broken off, and repeated at the new one.
+    finder.watch(WATCH_MS)
     return new MysqlAccounts(options, finder)
   }
 

@@ -2,6 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { createLogger } from '@wintrades/platform'
+import type { Account } from '../../src/auth/accounts.ts'
 import { openAuth } from '../../src/auth/auth.ts'
 
 const { dataDirectory, name, registrations } = workerData as {
@@ -16,9 +17,17 @@ const secrets = {
   operatorApiKey: 'k'.repeat(24),
 }
 const auth = await openAuth({ dataDirectory, secrets, logger: createLogger('test', { level: 'error' }) })
-const users = Array.from({ length: registrations }, (_, i) =>
-  auth.accounts.register(`${name}${i}@example.com`, 'correct horse battery staple'),
-)
+/** As a client does: refused because the others are writing, it comes again. */
+async function register(email: string, triesLeft = 50): Promise<Account> {
+  try {
+    return await auth.accounts.register(email, 'correct horse battery staple')
+  } catch (error) {
+    if (triesLeft === 0 || (error as { code?: string }).code !== 'OVERLOADED') throw error
+    return await register(email, triesLeft - 1)
+  }
+}
+
+const users = Array.from({ length: registrations }, (_, i) => register(`${name}${i}@example.com`))
 const accounts = (await Promise.all(users)).map((user) => user.accountId)
 await auth.close()
 parentPort?.postMessage(accounts)
