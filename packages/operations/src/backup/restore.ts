@@ -79,6 +79,8 @@ export async function restoreInto(
   const { full } = await catalogue.list()
   const backup = options.backup === null ? chooseBackup(full, to) : await catalogue.read(options.backup)
   if (options.backup !== null && to !== null) chooseBackup([backup], to)
+  const selection = new ArchiveSelection(catalogue, { backup, to }, await catalogue.archive())
+  await selection.check()
   await mkdir(dataDirectory, { recursive: true, mode: 0o750 })
   await requireRoom(dataDirectory, backup.plainBytes + APPLY_BYTES, 'the restored database')
   await unpackBackup(catalogue, backup, dataDirectory, options)
@@ -91,7 +93,6 @@ export async function restoreInto(
     signal,
     settings: PLUGINS,
   }
-  const selection = new ArchiveSelection(catalogue, { backup, to }, await catalogue.archive())
   progress('applying archived binlogs', null)
   let found: Found | null = null
   await applyArchive({

@@ -3,9 +3,10 @@
 
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
-import { createLogger, formatFileFault, loadConfig } from '@wintrades/platform'
+import { createLogger } from '@wintrades/platform'
 import { Command, InvalidArgumentError } from 'commander'
-import type { BackupSettings, Catalogue, FullBackup } from '../backup/index.ts'
+import type { FullBackup } from '../backup/index.ts'
+import type { Opened } from '../backup/open.ts'
 import { readTargetMarkets } from '../drill/target.ts'
 import { inRepository } from '../repository.ts'
 import { table } from '../supervisor/panel.ts'
@@ -181,21 +182,9 @@ async function confirm(id: string, given: string | undefined, command: Command):
   if (typed !== id) command.error(`error: "${typed}" is not ${id}; nothing was done`)
 }
 
-async function open(options: Common): Promise<{ readonly catalogue: Catalogue; readonly settings: BackupSettings }> {
-  const { Catalogue, readBackupKeys } = await import('../backup/index.ts')
-  const { readOperatorFile } = await import('../operator/configuration.ts')
-  const environment = loadConfig(process.env)
-  if (!environment.ok) throw new Error(environment.faults.map((fault) => fault.message).join('\n'))
-  const file = resolve(options.file)
-  const read = readOperatorFile(file)
-  if (!read.ok) {
-    const faults = read.faults.map(formatFileFault).join('\n')
-    throw new Error(`the operators' configuration cannot be used (operator.example.yml explains it)\n${faults}`)
-  }
-  const { backup: settings } = read.configuration
-  if (settings === null) throw new Error(`${file} has no section \`backup\`: operator.example.yml shows one`)
-  const keys = readBackupKeys(environment.config, options.keyFile === undefined ? null : resolve(options.keyFile))
-  return { catalogue: await Catalogue.open(settings.directory, keys), settings }
+async function open(options: Common): Promise<Opened> {
+  const { openBackups } = await import('../backup/index.ts')
+  return await openBackups(options.file, options.keyFile)
 }
 
 /** Progress on one line of a terminal, or one line a step; the result at the end. */

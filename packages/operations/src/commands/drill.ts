@@ -30,7 +30,7 @@ const LEADER_DRILLS = {
 } as const
 type LeaderDrill = keyof typeof LEADER_DRILLS
 type DrillName = LeaderDrill | DatabaseFault
-const NAMES = [...Object.keys(LEADER_DRILLS), ...Object.keys(DATABASE_FAULTS)]
+const NAMES = [...Object.keys(LEADER_DRILLS), ...Object.keys(DATABASE_FAULTS), 'restore']
 
 const HELP = `
 Drills of the platform that runs on the data directory (wintrades up). If none runs there, a private one is started on free ports and stopped at the end.
@@ -39,6 +39,9 @@ ${list(LEADER_DRILLS)}
 Drills of the database of three regions. They start a platform of their own in a lab on this machine: MySQL servers in containers, regions in network
 namespaces, 80 and 200 ms between them unless --no-delays is given. That needs Linux, root and Docker; the first time, images are built for two minutes.
 ${list(DATABASE_FAULTS)}
+
+Drill of the backups, against the data tier that --file (operator.yml) describes:
+  restore  back it up as it runs, restore that to a scratch server with everything archived, prove it, and tell how long it took
 
 A drill registers accounts of its own and leaves them without open orders. It passes when every promise held and trading went on in time.
 With --json the last lines on standard output are one object per figure; everything else goes to standard error.
@@ -54,6 +57,7 @@ type Options = {
   readonly times: number
   readonly seed?: number
   readonly json: boolean
+  readonly file: string
 }
 
 export function drillCommand(): Command {
@@ -74,10 +78,36 @@ export function drillCommand(): Command {
     .option('--private', 'use a private platform even if one runs', false)
     .option('--no-delays', 'drills of the database: no delays between the regions')
     .option('--json', 'print figures as JSON', false)
+    .option(
+      '--file <path>',
+      "the operators' configuration, for restore",
+      process.env['OPERATOR_FILE'] || inRepository('operator.yml'),
+    )
     .addHelpText('after', HELP)
-    .action(async (name: DrillName, options: Options) => {
-      process.exitCode = (await run(name, options)) ? 0 : 1
+    .action(async (name: DrillName | 'restore', options: Options) => {
+      process.exitCode = (await (name === 'restore' ? runRestore(options) : run(name, options))) ? 0 : 1
     })
+}
+
+async function runRestore(options: Options): Promise<boolean> {
+  const { openBackups, runRestoreDrill } = await import('../backup/index.ts')
+  const { renderFigures } = await import('../drill/report.ts')
+  const { readTargetMarkets } = await import('../drill/target.ts')
+  const { createLogger } = await import('@wintrades/platform')
+  const out = options.json ? process.stderr : process.stdout
+  const interrupted = new AbortController()
+  process.once('SIGINT', () => interrupted.abort(new Error('interrupted')))
+  const figures = await runRestoreDrill({
+    ...(await openBackups(options.file)),
+    markets: readTargetMarkets().markets,
+    logger: createLogger('drill', { level: 'warn', write: (line) => process.stderr.write(line) }),
+    say: (line) => out.write(`${line}\n`),
+    signal: interrupted.signal,
+  })
+  for (const { name, value, unit } of figures) out.write(`  ${name}: ${value} ${unit}\n`)
+  out.write('drill restore passed\n')
+  if (options.json) process.stdout.write(`${renderFigures(figures)}\n`)
+  return true
 }
 
 async function run(name: DrillName, options: Options): Promise<boolean> {

@@ -30,10 +30,12 @@ export type SelectedEvents = {
   readonly committed: { readonly origin: string; readonly number: number; readonly at_us: number } | null
 }
 
-type Piece = { readonly path: string; readonly segment: Segment | null }
+type Piece = { readonly id: string; readonly path: string; readonly segment: Segment | null }
 
 /** A backup taken within so long of the wanted time may hold what was committed after it. */
 const CLOCK_MS_MAX = 5_000
+/** An archiver closes a piece now and then; it does not do so each time that one is looked at. */
+const LOOKS_MAX = 8
 
 /** The newest backup that a time can be reached from. */
 export function chooseBackup(backups: readonly FullBackup[], to: Date | null): FullBackup {
@@ -82,25 +84,69 @@ export class ArchiveSelection {
 
   /** The bytes are valid until the next are asked for. */
   async *events(): AsyncGenerator<SelectedEvents> {
-    for (const piece of await this.#pieces()) {
-      if (this.#isBeyond) break
-      if (piece.segment !== null && contains(union(this.#have, this.#refuted), parseGtidSet(piece.segment.gtids)))
-        continue
-      const reading = await readSegment(this.#catalogue, piece.path, { isOpenEnd: piece.segment === null })
-      if (reading !== null) yield* this.#eventsOf(piece, reading)
+    const done = new Set<string>()
+    for (let look = 0; look < LOOKS_MAX && !this.#isBeyond; look++) {
+      let isSure = true
+      for (const piece of await this.#pieces()) {
+        if (this.#isBeyond) break
+        if (done.has(piece.id)) continue
+        const { segment } = piece
+        if (segment === null || !contains(union(this.#have, this.#refuted), parseGtidSet(segment.gtids))) {
+          const reading = await this.#read(piece)
+          if (reading === 'closed meanwhile') {
+            isSure = false
+            break
+          }
+          if (reading !== null) yield* this.#eventsOf(piece, reading)
+        }
+        done.add(piece.id)
+      }
+      if (isSure) break
     }
     this.#checkEnd()
   }
 
+  async #read(piece: Piece): Promise<SegmentReading | null | 'closed meanwhile'> {
+    try {
+      return await readSegment(this.#catalogue, piece.path, { isOpenEnd: piece.segment === null })
+    } catch (error) {
+      if (piece.segment === null && error instanceof BackupMissing) return 'closed meanwhile'
+      throw error
+    }
+  }
+
+  /** By the catalogue alone, before anything long is begun: throws what `events` would throw for want of whole files. */
+  async check(): Promise<void> {
+    const to_us = (this.#selection.to?.getTime() ?? Number.POSITIVE_INFINITY) * 1_000
+    const { segments } = await this.#catalogue.list()
+    let have = this.#have
+    let lastAt_us = 0
+    for (const segment of segments) {
+      const gtids = parseGtidSet(segment.gtids)
+      if (contains(union(have, this.#refuted), gtids)) continue
+      if (segment.firstAt_us > to_us && to_us <= lastAt_us) return
+      const missing = subtract(subtract(parseGtidSet(segment.after), have), this.#refuted)
+      if (!isEmpty(missing))
+        throw this.#missing(missing, this.#catalogue.segmentPath(segment.id), segment.firstAt_us, lastAt_us)
+      if (segment.firstAt_us > to_us) return
+      have = union(have, gtids)
+      lastAt_us = Math.max(lastAt_us, segment.lastAt_us)
+    }
+  }
+
   /** In order; what an archiver is writing, or was, comes last. */
   async #pieces(): Promise<Piece[]> {
+    // Open ones first: one that is closed meanwhile is then in both lists, not in none.
+    const open = await this.#catalogue.openSegments()
     const { segments } = await this.#catalogue.list()
-    const closed = segments.map((segment) => ({ path: this.#catalogue.segmentPath(segment.id), segment }))
-    const open = (await this.#catalogue.openSegments()).map((id) => ({
-      path: this.#catalogue.segmentPath(id, 'open'),
-      segment: null,
+    const closed = segments.map((segment) => ({
+      id: segment.id,
+      path: this.#catalogue.segmentPath(segment.id),
+      segment,
     }))
-    return [...closed, ...open]
+    const ids = new Set(segments.map((one) => one.id))
+    const still = open.filter((id) => !ids.has(id))
+    return [...closed, ...still.map((id) => ({ id, path: this.#catalogue.segmentPath(id, 'open'), segment: null }))]
   }
 
   async *#eventsOf(piece: Piece, { header, formatDescription, parts }: SegmentReading): AsyncGenerator<SelectedEvents> {
@@ -158,12 +204,14 @@ export class ArchiveSelection {
   /** A piece may be applied when everything that the archive had before it is there. */
   #checkNothingMissing(after: string, piece: Piece, at_us: number): void {
     const missing = subtract(subtract(parseGtidSet(after), this.#have), this.#refuted)
-    if (isEmpty(missing)) return
-    const until =
-      this.#lastAt_us === 0 ? this.#selection.backup.consistentAt : new Date(this.#lastAt_us / 1_000).toISOString()
-    throw new BackupMissing(
+    if (!isEmpty(missing)) throw this.#missing(missing, piece.path, at_us, this.#lastAt_us)
+  }
+
+  #missing(missing: GtidSet, path: string, at_us: number, lastAt_us: number): BackupMissing {
+    const until = lastAt_us === 0 ? this.#selection.backup.consistentAt : new Date(lastAt_us / 1_000).toISOString()
+    return new BackupMissing(
       `archived binlogs are missing: the transactions ${formatGtidSet(missing)}, committed before ${new Date(at_us / 1_000).toISOString()}, ` +
-        `which ${piece.path} follows. Put the missing files back from another copy of the store (wintrades backup list names them), ` +
+        `which ${path} follows. Put the missing files back from another copy of the store (wintrades backup list names them), ` +
         `restore to ${until} at the latest (--to), or start from a newer backup (--backup)`,
     )
   }
