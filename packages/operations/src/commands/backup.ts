@@ -116,7 +116,9 @@ function verifyCommand(): Command {
             (one) =>
               `✔ ${one.shard}: ${one.batches} batches from ${one.from} to ${one.seq}, state ${one.stateHash.slice(0, 16)}`,
           ),
-          ...proof.history.map((one) => `✔ ${one.shard}: the history of batches ${one.afterSeq + 1} to ${one.seq} is the journal's`),
+          ...proof.history.map(
+            (one) => `✔ ${one.shard}: the history of batches ${one.afterSeq + 1} to ${one.seq} is the journal's`,
+          ),
           `✔ money is conserved; ${restored.transactions} transactions after the backup, up to ${verification.restoredTo}`,
           `backup ${verification.backup} is good: unpacked in ${restored.took_seconds.unpack} s, ${verification.took_seconds} s altogether`,
         ].join('\n'),

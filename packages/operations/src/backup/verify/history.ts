@@ -2,7 +2,13 @@
 // row for row. Where the replay begins at a snapshot, the rows of later batches are compared.
 
 import { type Markets, readBatchHeader, type Shard } from '@wintrades/domain'
-import { compareHistory, type HistoryDifference, mysqlRows, SqliteHistoryWriter, sqliteRows } from '@wintrades/marketdata'
+import {
+  compareHistory,
+  type HistoryDifference,
+  mysqlRows,
+  SqliteHistoryWriter,
+  sqliteRows,
+} from '@wintrades/marketdata'
 import { type MysqlOptions, MysqlPool } from '@wintrades/platform/mysql'
 import type { ScratchServer } from '../scratch/server.ts'
 import { VerificationFailed } from '../store/faults.ts'
@@ -56,7 +62,9 @@ export class CopiedHistory {
         const shard = this.#markets.shards.find((one) => one.name === name)
         if (shard === undefined || !this.#begun.has(shard.index)) continue
         const range = { markets: this.#markets, shard: shard.index, afterSeq: from }
-        const differences = (await compareHistory(expected, actual, range)).filter((one) => !isOnlyItsBeginning(one, from))
+        const differences = (await compareHistory(expected, actual, range)).filter(
+          (one) => !isOnlyItsBeginning(one, from),
+        )
         if (differences.length > 0) throw new VerificationFailed(describe(name, differences))
         compared.push({ shard: name, afterSeq: from, seq: this.#ends.get(shard.index) ?? 0 })
       }
