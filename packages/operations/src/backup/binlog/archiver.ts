@@ -90,8 +90,8 @@ export class BinlogArchiver {
   /** Everything that is archived, or is in no need of it. Servers may remove it. */
   get archived(): GtidSet {
     const open = this.#writer
-    // What is not yet in a finished piece may still be on its way to the disk.
-    return open === null || open.isFlushed ? this.#archived : subtract(this.#archived, open.gtids)
+    // The rest is still on its way to the disk.
+    return open === null ? this.#archived : subtract(this.#archived, subtract(open.gtids, open.flushed))
   }
 
   /** Until the signal aborts. Whatever fails is logged, shown in the figures and tried again: servers keep what is not archived. */

@@ -36,6 +36,7 @@ export class SegmentWriter {
   #lastAt_us = 0
   #isBetween = true
   #isFlushed = true
+  #flushed: GtidSet = EMPTY
 
   private constructor(
     catalogue: Catalogue,
@@ -71,8 +72,9 @@ export class SegmentWriter {
     return this.#file.plainBytes
   }
 
-  get isFlushed(): boolean {
-    return this.#isFlushed
+  /** Of these, what is on the disk. */
+  get flushed(): GtidSet {
+    return this.#flushed
   }
 
   async add({ gtid: { origin, number, committedAt_us }, bytes, isLast }: TransactionPart): Promise<void> {
@@ -88,8 +90,10 @@ export class SegmentWriter {
 
   async flush(): Promise<void> {
     if (this.#isFlushed) return
+    const gtids = this.#gtids
     await this.#file.flush()
     this.#isFlushed = true
+    this.#flushed = gtids
   }
 
   /** Enters it in the catalogue; null: nothing was in it. Only between two transactions. */
