@@ -41,7 +41,7 @@ namespaces, 80 and 200 ms between them unless --no-delays is given. That needs L
 ${list(DATABASE_FAULTS)}
 
 Drill of the backups, against the data tier that --file (operator.yml) describes:
-  restore  back it up as it runs, restore that to a scratch server with everything archived, prove it, and tell how long it took
+  restore                   back it up as it runs, restore that to a scratch server with everything archived, prove it, and tell how long it took
 
 A drill registers accounts of its own and leaves them without open orders. It passes when every promise held and trading went on in time.
 With --json the last lines on standard output are one object per figure; everything else goes to standard error.
