@@ -15,6 +15,11 @@ export type Ground = {
   close(): Promise<void>
 }
 
+/** The markets that a platform started from here has. */
+export function readGroundMarkets(): Markets {
+  return readTargetMarkets().markets
+}
+
 export async function openGround(options: BenchOptions, simulation = false): Promise<Ground> {
   const { markets } = readTargetMarkets()
   const running = options.private ? null : attach(options.dataDirectory)

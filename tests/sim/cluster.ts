@@ -6,11 +6,15 @@ import { SimulatedDatabase } from './database.ts'
 import { MARKETS, REGIONS } from './markets.ts'
 import { SimulatedNetwork } from './network.ts'
 import { messageOf, type PlantedFaults, RegionProcess, type World } from './process.ts'
+import { type ReplicatedFaults, ReplicatedStore } from './replicated-store.ts'
 import type { Scheduler } from './scheduler.ts'
-import { ArchivedHistory, ShardStore } from './stores.ts'
+import { ArchivedHistory, AtomicStore } from './stores.ts'
 
 export type ClusterFaults = PlantedFaults & {
+  /** The database does everything in one step, by this store. */
   readonly store?: (now_us: ConstructorParameters<typeof MemoryJournalStore>[0]) => MemoryJournalStore
+  /** The database is replicated, and leaves these things out. */
+  readonly replicated?: ReplicatedFaults
 }
 
 /** How long a supervisor takes to start a process again. */
@@ -23,13 +27,18 @@ export class Cluster {
   #generation = 0
 
   constructor(scheduler: Scheduler, faults: ClusterFaults) {
-    const make = faults.store ?? ((now_us) => new MemoryJournalStore(now_us))
     const database = new SimulatedDatabase(scheduler)
+    const now_us = () => database.now_us()
+    const isReplicated = faults.replicated !== undefined || (faults.store === undefined && scheduler.random.chance(0.5))
+    const makeStore = () =>
+      isReplicated
+        ? new ReplicatedStore(scheduler, database, faults.replicated ?? {})
+        : new AtomicStore(scheduler, faults.store?.(now_us) ?? new MemoryJournalStore(now_us))
     this.world = {
       scheduler,
       network: new SimulatedNetwork(scheduler, REGIONS),
       database,
-      stores: MARKETS.shards.map(() => new ShardStore(scheduler, database, make)),
+      stores: MARKETS.shards.map(makeStore),
       snapshots: new MemorySnapshots(),
       history: new ArchivedHistory(),
       faults,

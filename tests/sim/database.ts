@@ -42,7 +42,7 @@ export class SimulatedDatabase {
   }
 
   /** Carries `operation` out at some moment from now, for a process that may be gone before the answer comes. */
-  call<Result>(caller: SimulatedProcess, name: string, operation: () => Result): Promise<Result> {
+  call<Result>(caller: SimulatedProcess, name: string, operation: () => Result | Promise<Result>): Promise<Result> {
     const { random } = this.#scheduler
     const { refused, answerLost, late, slow } = this.faults
     const isSlow = random.chance(slow)
@@ -62,16 +62,13 @@ export class SimulatedDatabase {
       } else {
         const isLost = dice < refused + late + answerLost
         this.#scheduler.after(there_us, () => {
-          // Not even a reader's mistake may end the simulation here: the caller hears of it.
-          let outcome: () => void
-          try {
-            const result = operation()
-            outcome = () => resolve(result)
-          } catch (error) {
-            outcome = () => reject(error)
-          }
           if (isLost) this.#scheduler.log(`${caller.name}: the answer to ${name} is lost`)
-          answer(isLost ? broken('connection lost') : outcome, back_us)
+          const back = (outcome: () => void) => answer(isLost ? broken('connection lost') : outcome, back_us)
+          // Not even a reader's mistake may end the simulation here: the caller hears of it.
+          attempt(operation).then(
+            (result) => back(() => resolve(result)),
+            (error: unknown) => back(() => reject(error)),
+          )
         })
       }
     })
@@ -79,10 +76,12 @@ export class SimulatedDatabase {
 
   /** Nobody waits for the result any more, so a refusal is nobody's to hear. */
   #carryOut(operation: () => unknown): void {
-    try {
-      operation()
-    } catch (error) {
+    attempt(operation).catch((error: unknown) => {
       this.#scheduler.log(`a late call failed: ${error instanceof Error ? error.message : String(error)}`)
-    }
+    })
   }
+}
+
+async function attempt<Result>(operation: () => Result | Promise<Result>): Promise<Result> {
+  return await operation()
 }

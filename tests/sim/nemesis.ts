@@ -20,6 +20,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   database_faults: (nemesis) => nemesis.databaseFaults(),
   database_outage: (nemesis) => nemesis.databaseOutage(),
   database_clock: (nemesis) => nemesis.databaseClock(),
+  database_fail_over: (nemesis) => nemesis.databaseFailOver(),
   hand_over: (nemesis) => nemesis.handOver(),
   leap: (nemesis) => nemesis.leap(),
 }
@@ -143,6 +144,14 @@ export class Nemesis {
   databaseClock(): void {
     const { database } = this.#cluster.world
     database.skew_us = this.#random.between(-DATABASE_SKEW_US_MAX, DATABASE_SKEW_US_MAX)
+  }
+
+  /** Another server with another clock; for a while there is none. */
+  databaseFailOver(): void {
+    const { stores } = this.#cluster.world
+    for (const store of stores) store.failOver()
+    this.databaseClock()
+    if (this.#random.chance(0.7)) this.databaseOutage()
   }
 
   handOver(): void {

@@ -126,6 +126,26 @@ export const PLANTED: readonly Planted[] = [
     caughtBy: 'sent_once',
   },
   {
+    what: 'batches are read that no other server has acknowledged',
+    faults: { replicated: { readUnsettled: true } },
+    caughtBy: 'durable_first',
+  },
+  {
+    what: 'a batch is acknowledged because it is found on a server that has just become the primary',
+    faults: { replicated: { foundIsCommitted: true } },
+    caughtBy: 'liveness',
+  },
+  {
+    what: 'what stands behind a gap stays there when another leads',
+    faults: { replicated: { keepBehindGap: true } },
+    caughtBy: 'liveness',
+  },
+  {
+    what: 'a leader begins while appends of the one before it are under way',
+    faults: { replicated: { claimAtOnce: true } },
+    caughtBy: 'liveness',
+  },
+  {
     what: 'nobody can lead a shard after its second epoch',
     faults: {
       journal: (journal) =>

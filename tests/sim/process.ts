@@ -21,14 +21,14 @@ import { MARKETS, REGIONS } from './markets.ts'
 import type { SimulatedNetwork } from './network.ts'
 import type { Scheduler } from './scheduler.ts'
 import { SimulatedProcess } from './scheduler.ts'
-import { type ArchivedHistory, type ShardStore, SimulatedJournal } from './stores.ts'
+import { type ArchivedHistory, SimulatedJournal, type Store } from './stores.ts'
 
 /** Everything a process shares with the others. */
 export type World = {
   readonly scheduler: Scheduler
   readonly network: SimulatedNetwork
   readonly database: SimulatedDatabase
-  readonly stores: readonly ShardStore[]
+  readonly stores: readonly Store[]
   readonly snapshots: SnapshotStore
   readonly history: ArchivedHistory
   readonly faults: PlantedFaults
@@ -215,7 +215,7 @@ export class RegionProcess {
   #journals(): readonly Journal[] {
     const { stores, database, faults, scheduler } = this.#world
     return stores.map((store) => {
-      const journal = new SimulatedJournal(store, database, this.process)
+      const journal = new SimulatedJournal(store, database, this.process, this.origin)
       return faults.journal?.(journal, scheduler) ?? journal
     })
   }

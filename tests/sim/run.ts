@@ -121,7 +121,7 @@ class Run {
       offences: this.#offences,
       lastLines: this.#scheduler.lastLines(LINES_KEPT),
       counts,
-      epochs: this.#cluster.world.stores.reduce((sum, { journal }) => sum + journal.readLease().epoch, 0),
+      epochs: this.#cluster.world.stores.reduce((sum, store) => sum + store.currentEpoch(), 0),
       simulated_ms: (this.#scheduler.now_us - START_US) / 1_000,
       steps: this.#scheduler.steps,
     }
@@ -167,7 +167,7 @@ class Run {
     return this.#everywhere((region, shard) => {
       const node = this.#cluster.at(region)?.core.node(shard)
       if (node === undefined) return `${region} does not run`
-      const last = this.#cluster.world.stores[shard]?.journal.extent()?.last ?? 0
+      const last = this.#cluster.world.stores[shard]?.lastSeq() ?? 0
       if (node.replica.seq !== last) return `${region} has shard ${shard} up to ${node.replica.seq} of ${last}`
       const archived = this.#cluster.world.history.batches.get(shard)?.length ?? 0
       if (archived !== last) return `the history of shard ${shard} has ${archived} batches of ${last}`

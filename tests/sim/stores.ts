@@ -2,7 +2,7 @@
 // the auditor's own copy of every batch that became durable, which pruning does not touch.
 
 import { createHash } from 'node:crypto'
-import { assert, type Epoch, readBatchHeader, type Seq, type ShardIndex, type Timestamp } from '@wintrades/domain'
+import { assert, type Epoch, readBatchHeader, type Seq, type ShardIndex } from '@wintrades/domain'
 import type { JournalEntry } from '@wintrades/operations/drill'
 import type {
   AppendResult,
@@ -16,24 +16,48 @@ import type {
 import type { SimulatedDatabase } from './database.ts'
 import type { Scheduler, SimulatedProcess } from './scheduler.ts'
 
-/** One shard's journal and lease, and who made which batch durable when. */
-export class ShardStore {
-  readonly journal: MemoryJournalStore
+type Awaitable<Value> = Value | Promise<Value>
+
+/** One shard's journal and lease as the database keeps them, and who made which batch durable when. */
+export interface Store {
+  readonly appendsInFlight_max: number
+  readonly entries: readonly JournalEntry[]
+  currentEpoch(): Epoch
+  lastSeq(): Seq
+  readLease(): Awaitable<Lease>
+  claim(claim: Claim): Awaitable<Epoch | null>
+  renew(epoch: Epoch, ttl_ms: number): Awaitable<boolean>
+  release(epoch: Epoch, reservedFor: Claim['region'] | null, pinned: boolean): Awaitable<boolean>
+  append(holder: string, origin: number, epoch: Epoch, batch: Uint8Array): Awaitable<AppendResult>
+  read(from: Seq, bytesMax: number): Awaitable<readonly StoredBatch[]>
+  extent(): Awaitable<{ first: Seq; last: Seq } | null>
+  prune(through: Seq): Awaitable<void>
+  failOver(): void
+}
+
+/** Everything in one step, as in SQLite: what is committed is durable, and there is nothing to fail over to. */
+export class AtomicStore implements Store {
+  readonly appendsInFlight_max = 1
   readonly entries: JournalEntry[] = []
+  readonly #journal: MemoryJournalStore
   readonly #scheduler: Scheduler
   readonly #durable = new Set<string>()
 
-  constructor(
-    scheduler: Scheduler,
-    database: SimulatedDatabase,
-    make: (now_us: () => Timestamp) => MemoryJournalStore,
-  ) {
+  constructor(scheduler: Scheduler, journal: MemoryJournalStore) {
     this.#scheduler = scheduler
-    this.journal = make(() => database.now_us())
+    this.#journal = journal
   }
 
-  append(holder: string, epoch: Epoch, batch: Uint8Array): AppendResult {
-    const result = this.journal.append(epoch, batch)
+  currentEpoch(): Epoch {
+    return this.#journal.readLease().epoch
+  }
+
+  lastSeq(): Seq {
+    return this.#journal.extent()?.last ?? (0 as Seq)
+  }
+
+  append(holder: string, _origin: number, epoch: Epoch, batch: Uint8Array): AppendResult {
+    const result = this.#journal.append(epoch, batch)
     const { shard, seq, commandCount } = readBatchHeader(batch)
     this.#scheduler.log(`journal ${shard}: batch ${seq} of ${commandCount} in epoch ${epoch} by ${holder}: ${result}`)
     if (result !== 'committed') return result
@@ -44,57 +68,90 @@ export class ShardStore {
     this.entries.push({ bytes: batch.slice(), holder, committedAt_ms: this.#scheduler.now_us / 1_000 })
     return result
   }
+
+  readLease(): Lease {
+    return this.#journal.readLease()
+  }
+
+  claim(claim: Claim): Epoch | null {
+    return this.#journal.claim(claim)
+  }
+
+  renew(epoch: Epoch, ttl_ms: number): boolean {
+    return this.#journal.renew(epoch, ttl_ms)
+  }
+
+  release(epoch: Epoch, reservedFor: Claim['region'] | null, pinned: boolean): boolean {
+    return this.#journal.release(epoch, reservedFor, pinned)
+  }
+
+  read(from: Seq, bytesMax: number): readonly StoredBatch[] {
+    return this.#journal.read(from, bytesMax)
+  }
+
+  extent(): { first: Seq; last: Seq } | null {
+    return this.#journal.extent()
+  }
+
+  prune(through: Seq): void {
+    this.#journal.prune(through)
+  }
+
+  failOver(): void {}
 }
 
 /** A process's way to one shard's journal: every call crosses the simulated database. */
 export class SimulatedJournal implements Journal {
-  readonly appendsInFlight_max = 1
-  readonly #store: ShardStore
+  readonly appendsInFlight_max: number
+  readonly #store: Store
   readonly #database: SimulatedDatabase
   readonly #process: SimulatedProcess
+  readonly #origin: number
 
-  constructor(store: ShardStore, database: SimulatedDatabase, process: SimulatedProcess) {
+  constructor(store: Store, database: SimulatedDatabase, process: SimulatedProcess, origin: number) {
+    this.appendsInFlight_max = store.appendsInFlight_max
     this.#store = store
     this.#database = database
     this.#process = process
+    this.#origin = origin
   }
 
   readLease(): Promise<Lease> {
-    return this.#call('read lease', (journal) => journal.readLease())
+    return this.#call('read lease', (store) => store.readLease())
   }
 
   claim(claim: Claim): Promise<Epoch | null> {
-    return this.#call('claim', (journal) => journal.claim(claim))
+    return this.#call('claim', (store) => store.claim(claim))
   }
 
   renew(epoch: Epoch, ttl_ms: number): Promise<boolean> {
-    return this.#call('renew', (journal) => journal.renew(epoch, ttl_ms))
+    return this.#call('renew', (store) => store.renew(epoch, ttl_ms))
   }
 
   release(epoch: Epoch, reservedFor: Claim['region'] | null, pinned: boolean): Promise<boolean> {
-    return this.#call('release', (journal) => journal.release(epoch, reservedFor, pinned))
+    return this.#call('release', (store) => store.release(epoch, reservedFor, pinned))
   }
 
   append(epoch: Epoch, batch: Uint8Array): Promise<AppendResult> {
-    return this.#call('append', () => this.#store.append(this.#process.name, epoch, batch))
+    return this.#call('append', (store) => store.append(this.#process.name, this.#origin, epoch, batch))
   }
 
   read(from: Seq, bytesMax: number): Promise<readonly StoredBatch[]> {
-    return this.#call('read', (journal) => journal.read(from, bytesMax))
+    return this.#call('read', (store) => store.read(from, bytesMax))
   }
 
   extent(): Promise<{ first: Seq; last: Seq } | null> {
-    return this.#call('extent', (journal) => journal.extent())
+    return this.#call('extent', (store) => store.extent())
   }
 
   prune(through: Seq): Promise<void> {
-    return this.#call('prune', (journal) => journal.prune(through))
+    return this.#call('prune', (store) => store.prune(through))
   }
 
   close(): void {}
 
-  #call<Result>(name: string, operation: (journal: MemoryJournalStore) => Result): Promise<Result> {
-    return this.#database.call(this.#process, name, () => operation(this.#store.journal))
+  #call<Result>(name: string, operation: (store: Store) => Awaitable<Result>): Promise<Result> {
+    return this.#database.call(this.#process, name, () => operation(this.#store))
   }
 }
 

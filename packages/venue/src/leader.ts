@@ -1,7 +1,19 @@
-// The sequencer of one shard for one epoch: copies what has arrived into a batch, appends it, and only then lets it take effect. While
-// an append is under way the next batch fills by itself: no timer, no artificial delay. Acknowledges strictly in order.
+// The sequencer of one shard for one epoch: copies what has arrived into a batch, appends it, and only then lets it take effect. Where the
+// journal takes several appends at once, batches are sealed ahead of what is durable, each on top of the one before; they take effect, and are
+// acknowledged, strictly in order. Batches form by themselves: what arrives while there is no room is the next one.
 
-import { batchBytes, type Epoch, HEADER, LIMITS, readBatchHeader, type Seq, type Timestamp } from '@wintrades/domain'
+import {
+  assert,
+  batchBytes,
+  type CommandNumber,
+  type Epoch,
+  HEADER,
+  hashOf,
+  LIMITS,
+  readBatchHeader,
+  type Seq,
+  type Timestamp,
+} from '@wintrades/domain'
 import type { Logger } from '@wintrades/platform'
 import { sealBatch } from './chain.ts'
 import { Inbox } from './inbox.ts'
@@ -26,6 +38,21 @@ const RETRY_MS_MAX = 500
 /** More than all gateways together may have in flight. */
 const WAITING_MAX = 262_144
 const OWN_WAITING_MAX = LIMITS.batch_commands_max
+/** A tenth of what clients notice, and enough for batches to be worth an append each. */
+const SEAL_INTERVAL_MS_MIN = 2
+const SMOOTHING = 8
+/** An append that waited for another primary says nothing about how long one takes. */
+const APPEND_MS_MAX = 1_000
+
+type Flight = { readonly batch: Uint8Array; isCommitted: boolean }
+
+/** What the next batch follows. */
+type Tip = {
+  readonly seq: Seq
+  readonly hash: Uint8Array
+  readonly timestamp: Timestamp
+  readonly nextCommand: CommandNumber
+}
 
 export class Leader {
   readonly epoch: Epoch
@@ -36,13 +63,23 @@ export class Leader {
   readonly #logger: Logger
   readonly #figures: LeaderFigures
   readonly #inbox = new Inbox()
+  /** Sealed and not yet taken effect, oldest first. */
+  readonly #window: Flight[] = []
+  /** The last batch sealed. */
+  #tip: Tip | null = null
   #hashedSeq = 0
-  #working = false
+  #scheduled = false
   #stopped = false
   #ended = false
+  #begun: ((began: boolean) => void) | null = null
   #idle: (() => void)[] = []
+  /** Time has to pass in the journal although nobody has sent anything. */
+  #timeDue = false
   #cancelTimer: (() => void) | null = null
   #timerAt = 0
+  /** How long an append takes, smoothed. */
+  #append_ms = 0
+  #sealedAt_us = 0
 
   constructor(options: {
     readonly epoch: Epoch
@@ -60,6 +97,7 @@ export class Leader {
     this.#listener = options.listener
     this.#logger = options.logger
     this.#figures = options.figures
+    assert(this.#journal.appendsInFlight_max < LIMITS.state_hash_interval_batches, 'a state hash would be skipped')
   }
 
   /** Commands that wait for a batch. */
@@ -67,13 +105,15 @@ export class Leader {
     return this.#inbox.count
   }
 
-  /** Appends the first batch of the epoch, which shows every replica that it has begun; true: this leader leads. */
+  /** Appends the first batch of the epoch, alone, which shows every replica that it has begun; true: this leader leads. */
   async begin(definitions: Uint8Array, count: number): Promise<boolean> {
-    this.#working = true
+    if (this.#ended) return false
     this.#inbox.add(definitions, count)
-    const committed = await this.#appendOne()
-    this.#rest()
-    return committed
+    const begun = new Promise<boolean>((resolve) => {
+      this.#begun = resolve
+    })
+    this.#seal()
+    return await begun
   }
 
   /**
@@ -91,7 +131,7 @@ export class Leader {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#cancelTimer?.()
-    if (this.#working) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    if (this.#window.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
     this.#ended = true
   }
 
@@ -100,30 +140,91 @@ export class Leader {
     this.#stopped = true
     this.#ended = true
     this.#cancelTimer?.()
+    this.#window.length = 0
+    this.#tellIdle()
+    this.#begun?.(false)
+    this.#begun = null
   }
 
+  /** Seals the next batch as soon as there is something for it, and room, and its time has come. */
   #wake(): void {
-    if (this.#working || this.#stopped || this.#inbox.count === 0) return
-    this.#working = true
-    this.#clock.soon(() => void this.#work())
+    const hasWork = this.#inbox.count > 0 || this.#timeDue
+    if (!hasWork || this.#scheduled || this.#stopped || this.#begun !== null || !this.#hasRoom()) return
+    this.#scheduled = true
+    const seal = () => {
+      this.#scheduled = false
+      if (this.#stopped) return
+      this.#seal()
+      this.#wake()
+    }
+    const wait_ms = this.#pause_ms()
+    // A new turn each time: what has arrived meanwhile goes into this batch.
+    if (wait_ms > 0) this.#clock.after(wait_ms, seal)
+    else this.#clock.soon(seal)
   }
 
-  async #work(): Promise<void> {
-    if (!this.#stopped) await this.#appendOne()
-    this.#rest()
+  #hasRoom(): boolean {
+    return this.#window.length < this.#journal.appendsInFlight_max
   }
 
-  #rest(): void {
-    this.#working = false
-    for (const resolve of this.#idle.splice(0)) resolve()
-    // A new turn each time: what has arrived meanwhile goes into the next batch.
+  /**
+   * Batches are spread over the time that an append takes: sealed one at a turn, they would fill the window with tiny ones, and what comes after
+   * them would wait a whole append for room. With nothing under way, or a full batch waiting, there is no pause.
+   */
+  #pause_ms(): number {
+    if (this.#window.length === 0 || this.#inbox.count >= LIMITS.batch_commands_max) return 0
+    const interval_ms = Math.max(SEAL_INTERVAL_MS_MIN, this.#append_ms / this.#journal.appendsInFlight_max)
+    return interval_ms - (this.#clock.now_us() - this.#sealedAt_us) / 1_000
+  }
+
+  #seal(): void {
+    const batch = this.#makeBatch()
+    const flight: Flight = { batch, isCommitted: false }
+    this.#timeDue = false
+    this.#window.push(flight)
+    this.#sealedAt_us = this.#clock.now_us()
+    const began_us = this.#sealedAt_us
+    void this.#append(flight).then((result) => {
+      const took_ms = (this.#clock.now_us() - began_us) / 1_000
+      this.#figures.appendSeconds += took_ms / 1_000
+      this.#append_ms += (Math.min(took_ms, APPEND_MS_MAX) - this.#append_ms) / (this.#append_ms === 0 ? 1 : SMOOTHING)
+      if (result !== null && !this.#ended) this.#answered(flight, result)
+    })
+  }
+
+  #answered(flight: Flight, result: AppendResult): void {
+    if (result !== 'committed') {
+      this.end()
+      if (result === 'fenced') this.#listener.fenced()
+      else this.#listener.broken(`batch ${readBatchHeader(flight.batch).seq} does not follow what the journal holds`)
+      return
+    }
+    flight.isCommitted = true
+    // One that is there before its predecessors has to wait for them.
+    while (this.#window[0]?.isCommitted === true) {
+      const { batch } = this.#window.shift() as Flight
+      this.#figures.batches++
+      this.#figures.commands += readBatchHeader(batch).commandCount
+      this.#listener.committed(batch)
+      if (this.#ended) return
+    }
+    if (this.#window.length > 0 && this.#begun !== null) return
+    this.#begun?.(true)
+    this.#begun = null
+    if (this.#window.length === 0) this.#tellIdle()
+    if (this.#stopped) return
+    this.#setTimer()
     this.#wake()
-    if (!this.#stopped) this.#setTimer()
   }
 
-  /** Brings about what only the passing of time changes. */
+  #tellIdle(): void {
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /** Brings about what only the passing of time changes. A batch under way whose time is late enough does that already. */
   #setTimer(): void {
-    const at = this.#replica.engine.nextTimer()
+    const due = this.#replica.engine.nextTimer()
+    const at = this.#window.length > 0 && due <= (this.#tip?.timestamp ?? 0) ? 0 : due
     if (at === this.#timerAt) return
     this.#timerAt = at
     this.#cancelTimer?.()
@@ -139,52 +240,50 @@ export class Leader {
         return
       }
       this.#timerAt = 0
-      if (this.#working || this.#stopped) return
-      this.#working = true
-      void this.#work()
+      if (this.#stopped) return
+      this.#timeDue = true
+      this.#wake()
     })
   }
 
-  async #appendOne(): Promise<boolean> {
-    const batch = this.#seal()
-    const began_us = this.#clock.now_us()
-    const result = await this.#append(batch)
-    this.#figures.appendSeconds += (this.#clock.now_us() - began_us) / 1e6
-    if (this.#ended || result === null) return false
-    if (result === 'committed') {
-      this.#figures.batches++
-      this.#figures.commands += readBatchHeader(batch).commandCount
-      this.#listener.committed(batch)
-      return true
-    }
-    this.end()
-    if (result === 'fenced') this.#listener.fenced()
-    else this.#listener.broken(`batch ${readBatchHeader(batch).seq} does not follow what the journal holds`)
-    return false
-  }
-
-  #seal(): Uint8Array {
+  #makeBatch(): Uint8Array {
     const { bytes, bodyBytes, count } = this.#inbox.take()
     const replica = this.#replica
     const { engine, stateHash } = replica
+    const tip: Tip = this.#tip ?? {
+      seq: replica.seq,
+      hash: replica.hash,
+      timestamp: engine.timestamp,
+      nextCommand: engine.nextCommand,
+    }
+    if (this.#window.length === 0) assert(tip.seq === replica.seq, `batch ${tip.seq} is sealed, ${replica.seq} applied`)
+    // Of what is applied, which may be some batches ago; so many that the next hash is taken there are never under way.
     const isNew = stateHash !== null && stateHash.seq > this.#hashedSeq
     if (isNew) this.#hashedSeq = stateHash.seq
     const header = {
       shard: replica.shard,
-      seq: (replica.seq + 1) as Seq,
+      seq: (tip.seq + 1) as Seq,
       epoch: this.epoch,
       // Time does not run backwards, whatever a clock says.
-      timestamp: Math.max(this.#clock.now_us(), engine.timestamp) as Timestamp,
-      firstCommand: engine.nextCommand,
+      timestamp: Math.max(this.#clock.now_us(), tip.timestamp) as Timestamp,
+      firstCommand: tip.nextCommand,
       commandCount: count,
       hashedSeq: isNew ? stateHash.seq : 0,
     }
-    sealBatch(bytes, header, bodyBytes, isNew ? stateHash.hash : null, replica.hash)
-    return bytes.subarray(0, batchBytes(bodyBytes))
+    sealBatch(bytes, header, bodyBytes, isNew ? stateHash.hash : null, tip.hash)
+    const batch = bytes.subarray(0, batchBytes(bodyBytes))
+    this.#tip = {
+      seq: header.seq,
+      hash: hashOf(batch).slice(),
+      timestamp: header.timestamp,
+      nextCommand: (tip.nextCommand + count) as CommandNumber,
+    }
+    return batch
   }
 
   /** Repeats the same bytes until the journal has said what became of them; null: given up because the epoch is over. */
-  async #append(batch: Uint8Array): Promise<AppendResult | null> {
+  async #append(flight: Flight): Promise<AppendResult | null> {
+    const { batch } = flight
     let wait_ms = RETRY_MS_FIRST
     for (;;) {
       try {
@@ -193,7 +292,9 @@ export class Leader {
         if (this.#ended) return null
         this.#figures.retries++
         const { shard, seq } = readBatchHeader(batch)
-        this.#logger.warn('an append has no outcome yet, trying again', { shard, seq, wait_ms, error })
+        // All that are under way break together: one of them says so.
+        const level = this.#window[0] === flight ? 'warn' : 'debug'
+        this.#logger[level]('an append has no outcome yet, trying again', { shard, seq, wait_ms, error })
       }
       const pause_ms = wait_ms
       await new Promise<void>((resolve) => void this.#clock.after(pause_ms, resolve))

@@ -10,6 +10,8 @@ import { Archiver, openJournals } from '@wintrades/venue'
 import { type ArchiverThreadOptions, historyDirectory, type ToArchiver } from './archiver-messages.ts'
 
 const IDLE_MS = 200
+/** A round trip half around the world for as many commands as an archive takes in meanwhile. */
+const READ_BYTES_FAR = 1024 * 1024
 /** While there is much to do for clients, the archiver works for one part of the time in so many. */
 const BUSY_PARTS = 4
 /** However busy: farther behind than this many batches it does not fall. */
@@ -45,6 +47,7 @@ const archiver = new Archiver({
   history,
   logger,
   isLeading: (shard) => leading.has(shard),
+  ...(place.mysql === null ? {} : { readBytes: READ_BYTES_FAR }),
 })
 
 while (!stopping) {

@@ -9,6 +9,8 @@ import { inRepository } from '../repository.ts'
 const BENCHES = {
   'orders-ws': 'orders over WebSockets, one by one and in batches: rate, and latency at half of it',
   'orders-rest': 'orders over HTTP in batches',
+  'orders-mysql': 'orders with the journal on four MySQL servers, next door and 80/200 ms apart (root, Docker)',
+  journal: 'what an append to MySQL costs with semi-sync, beside a server that waits for nobody (root, Docker)',
   idle: 'processor time and memory of a platform on which nobody trades, and memory after many orders',
   startup: 'from the command to ready',
   failover: 'from a leader killed, or asked to hand over, to acknowledgements again',

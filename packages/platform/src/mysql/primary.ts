@@ -49,6 +49,7 @@ const FIND_TIMEOUT_MS = 3_000
 export class PrimaryFinder {
   readonly #servers: readonly Server[]
   readonly #logger: Logger
+  readonly #standby: number
   readonly #listeners = new Set<() => void>()
   #primary: Primary | null = null
   /** The last that there was: a higher term than its needs no waiting for others. */
@@ -62,8 +63,10 @@ export class PrimaryFinder {
   #changes = 0
   #suspicions = 0
 
-  constructor(options: MysqlOptions, logger: Logger, limits: Partial<PoolLimits> = {}) {
+  /** `standby`: connections that are kept to every server, primary or not, while there is a watch. */
+  constructor(options: MysqlOptions, logger: Logger, limits: Partial<PoolLimits> & { readonly standby?: number } = {}) {
     this.#logger = logger
+    this.#standby = limits.standby ?? 0
     this.#servers = options.servers.map((address) => ({
       pool: new MysqlPool(address, options, limits),
       probe: new MysqlPool(address, options, { connections_max: 1, waiting_max: 2 }),
@@ -190,6 +193,10 @@ export class PrimaryFinder {
       return
     }
     this.#choose(best)
+    // Whoever becomes the primary next is not reached by a first connection over half the world.
+    for (const server of this.#servers) {
+      if (server.isReachable) void Promise.allSettled([server.pool.warm(this.#standby)])
+    }
   }
 
   #choose({ pool, term }: Server): void {

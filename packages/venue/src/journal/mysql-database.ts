@@ -24,8 +24,9 @@ import {
 import { JOURNAL_COMPONENT } from './mysql-schema.ts'
 
 /** Longer than an acknowledgement takes across the world under load; what hangs at a lost primary is broken off sooner, when another is found. */
-const TIMEOUT_MS = 5_000
+export const TIMEOUT_MS = 5_000
 const WATCH_MS = 500
+const STANDBY = 4
 const PREPARE_RETRY_MS = 1_000
 /** Readers seldom meet on one of so many rows, and they stay so many. */
 const BARRIER_SLOTS = 1_024
@@ -50,13 +51,16 @@ export const TERM_COLUMN = `(SELECT MAX(number) FROM ${TERM_TABLE}) AS term`
 const SETTLED = 'settled'
 
 export class JournalDatabase {
+  /** After so long without an answer a statement is broken off. */
+  readonly timeout_ms: number
   readonly #finder: PrimaryFinder
   readonly #logger: Logger
   #users = 0
 
-  constructor(options: MysqlOptions, logger: Logger, connections_max: number) {
+  constructor(options: MysqlOptions, logger: Logger, connections_max: number, timeout_ms: number = TIMEOUT_MS) {
     this.#logger = logger
-    this.#finder = new PrimaryFinder(options, logger, { connections_max, waiting_max: 4_096 })
+    this.timeout_ms = timeout_ms
+    this.#finder = new PrimaryFinder(options, logger, { connections_max, waiting_max: 4_096, standby: STANDBY })
     this.#finder.watch(WATCH_MS)
   }
 
@@ -73,8 +77,8 @@ export class JournalDatabase {
             [await connection.compiled(sql, values, MIGRATION_TIMEOUT_MS), null] as const
           await migrateMysql({ query }, JOURNAL_COMPONENT, { where: connection.server })
           for (const { index } of shards) {
-            await connection.write(FIRST_LEASE, [index], TIMEOUT_MS)
-            await connection.write(FIRST_RENEWAL, [index], TIMEOUT_MS)
+            await connection.write(FIRST_LEASE, [index], this.timeout_ms)
+            await connection.write(FIRST_RENEWAL, [index], this.timeout_ms)
           }
         })
         return
@@ -88,22 +92,22 @@ export class JournalDatabase {
 
   /** Lends a connection to the primary. What it rejects with says nothing of what was done. */
   async use<Result>(work: (connection: MysqlConnection) => Promise<Result>): Promise<Result> {
-    return await this.#finder.use(work, TIMEOUT_MS, isServerTrouble)
+    return await this.#finder.use(work, this.timeout_ms, isServerTrouble)
   }
 
   /** How many rows one statement, committed and acknowledged, has changed. */
   async write(sql: string, values: readonly MysqlValue[]): Promise<number> {
-    return await this.use((connection) => connection.write(sql, values, TIMEOUT_MS))
+    return await this.use((connection) => connection.write(sql, values, this.timeout_ms))
   }
 
   /** Rows that are durable for good. */
   async read(query: SettledQuery, values: readonly MysqlValue[]): Promise<readonly MysqlRow[]> {
-    return await this.use((connection) => readSettled(connection, query, values))
+    return await this.use((connection) => readSettled(connection, query, values, this.timeout_ms))
   }
 
   /** Rows that carry a proof of their own, durable or not. */
   async readUnsettled(sql: string, values: readonly MysqlValue[]): Promise<readonly MysqlRow[]> {
-    return await this.use((connection) => connection.rows(sql, values, TIMEOUT_MS))
+    return await this.use((connection) => connection.rows(sql, values, this.timeout_ms))
   }
 
   share(): this {
@@ -123,11 +127,12 @@ export async function readSettled(
   connection: MysqlConnection,
   { withTerm, without }: SettledQuery,
   values: readonly MysqlValue[],
+  timeout_ms: number,
 ): Promise<readonly MysqlRow[]> {
   for (let attempt = 0; attempt < SETTLE_ATTEMPTS_MAX; attempt++) {
-    if (!connection.notes.has(SETTLED)) await settle(connection)
+    if (!connection.notes.has(SETTLED)) await settle(connection, timeout_ms)
     const term = connection.notes.get(SETTLED) as number | null
-    const rows = await connection.rows(term === null ? without : withTerm, values, TIMEOUT_MS)
+    const rows = await connection.rows(term === null ? without : withTerm, values, timeout_ms)
     if (term === null || rows.every((row) => Number(row['term'] ?? 0) === term)) return rows
     connection.notes.delete(SETTLED)
   }
@@ -135,8 +140,8 @@ export async function readSettled(
 }
 
 /** A commit that another server acknowledges: what was visible before it stays. */
-export async function settle(connection: MysqlConnection): Promise<void> {
-  const term = await readTermIfAny(connection, TIMEOUT_MS)
-  await connection.write(BARRIER, [Math.floor(Math.random() * BARRIER_SLOTS)], TIMEOUT_MS)
+export async function settle(connection: MysqlConnection, timeout_ms: number): Promise<void> {
+  const term = await readTermIfAny(connection, timeout_ms)
+  await connection.write(BARRIER, [Math.floor(Math.random() * BARRIER_SLOTS)], timeout_ms)
   connection.notes.set(SETTLED, term)
 }

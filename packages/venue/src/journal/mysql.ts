@@ -13,13 +13,14 @@ import { type JournalDatabase, readSettled, type SettledQuery, settle, TERM_COLU
 /** Hides a round trip of 80 ms at a batch each 5 ms. */
 export const MYSQL_APPENDS_IN_FLIGHT_MAX = 16
 
-const TIMEOUT_MS = 5_000
 const READ_ROWS_MAX = 2_048
 /** More than any release has in flight: all that can stand behind a gap. */
 const TAIL_ROWS_MAX = 256
 const PRUNE_ROWS_MAX = 500
 /** A lease that nobody was seen to renew for its time and this is over, whatever a clock says. */
 const OBSERVED_MS = 500
+/** Longer than between two looks at a lease. */
+const OUTAGE_MS = 1_000
 
 /** The server's clock, milliseconds. */
 const NOW = 'CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)'
@@ -76,7 +77,15 @@ const RELEASE = `
 const PRUNE = 'DELETE FROM journal WHERE shard = ? AND seq <= ? ORDER BY seq LIMIT ?'
 
 /** How a lease looked when it was first seen as it is, by this process's own clock. */
-type Observation = { readonly epoch: number; readonly renewals: number; readonly since_ms: number }
+type Observation = {
+  readonly epoch: number
+  readonly renewals: number
+  /** The primary that showed it. */
+  readonly here: unknown
+  readonly since_ms: number
+  /** The database could not be read before, so nobody could renew: its clock says nothing about the holder. */
+  readonly afterOutage: boolean
+}
 
 export class MysqlJournal implements Journal {
   readonly appendsInFlight_max = MYSQL_APPENDS_IN_FLIGHT_MAX
@@ -85,6 +94,7 @@ export class MysqlJournal implements Journal {
   readonly #name: string
   readonly #origin: number
   #observed: Observation | null = null
+  #readAt_ms = 0
 
   /** `origin`: of the process that appends; the lease must be its own. */
   constructor(database: JournalDatabase, shard: { readonly index: ShardIndex; readonly name: string }, origin: number) {
@@ -119,11 +129,11 @@ export class MysqlJournal implements Journal {
     return await this.#database.use((connection) =>
       connection.transaction(async () => {
         const values = [epoch, region, origin, pinned, epoch, ttl_ms, ttl_ms, shard, seen, early, unrenewed]
-        if ((await connection.write(CLAIM, values, TIMEOUT_MS)) === 0) return null
-        const whole = wholeThrough(await connection.rows(TAIL, [shard, TAIL_ROWS_MAX], TIMEOUT_MS))
-        if (whole !== null) await connection.write(REMOVE_AFTER, [shard, whole], TIMEOUT_MS)
+        if ((await connection.write(CLAIM, values, this.#database.timeout_ms)) === 0) return null
+        const whole = wholeThrough(await connection.rows(TAIL, [shard, TAIL_ROWS_MAX], this.#database.timeout_ms))
+        if (whole !== null) await connection.write(REMOVE_AFTER, [shard, whole], this.#database.timeout_ms)
         return epoch
-      }, TIMEOUT_MS),
+      }, this.#database.timeout_ms),
     )
   }
 
@@ -145,7 +155,7 @@ export class MysqlJournal implements Journal {
       let added = 0
       try {
         const row = [this.#shard, seq, epoch, hash, batch.length, bytes] as const
-        added = await connection.write(APPEND, [...row, ...guard], TIMEOUT_MS)
+        added = await connection.write(APPEND, [...row, ...guard], this.#database.timeout_ms)
       } catch (error) {
         // These bytes, or others: an earlier attempt may have been carried out though it seemed to fail.
         if (!isDuplicate(error)) throw error
@@ -156,11 +166,11 @@ export class MysqlJournal implements Journal {
 
   /** The statement changed nothing: because the row is there, or because the lease is somebody else's. */
   async #whatHappened(connection: MysqlConnection, epoch: Epoch, seq: Seq, batch: Uint8Array): Promise<AppendResult> {
-    const [there] = await readSettled(connection, READ_AT, [this.#shard, seq])
+    const [there] = await readSettled(connection, READ_AT, [this.#shard, seq], this.#database.timeout_ms)
     if (there !== undefined && equalBytes(there['batch'] as Uint8Array, batch)) return 'committed'
     // Acknowledged now, so what is read then is the primary's and not a former one's.
-    await settle(connection)
-    const [lease] = await readSettled(connection, READ_LEASE, [this.#shard])
+    await settle(connection, this.#database.timeout_ms)
+    const [lease] = await readSettled(connection, READ_LEASE, [this.#shard], this.#database.timeout_ms)
     const isOwn =
       Number(lease?.['epoch']) === epoch && Number(lease?.['origin']) === this.#origin && lease?.['holder'] !== null
     if (!isOwn) return 'fenced'
@@ -204,18 +214,22 @@ export class MysqlJournal implements Journal {
 
   /**
    * By the clock of the server that wrote the end of the lease, never more than the lease's whole time. After another server has become the
-   * primary its clock says nothing, so then, and when a clock was set back, by how long nobody was seen to renew.
+   * primary, or nobody could renew for a while, or a clock was set back, it is judged by how long nobody was seen to renew.
    */
   #remaining_ms(row: MysqlRow): number {
     const epoch = Number(row['epoch'])
     const renewals = Number(row['renewals'])
     const ttl_ms = Number(row['ttl_ms'])
     const now_ms = performance.now()
-    if (this.#observed?.epoch !== epoch || this.#observed.renewals !== renewals) {
-      this.#observed = { epoch, renewals, since_ms: now_ms }
+    const isFirst = this.#observed === null
+    const afterOutage = !isFirst && (row['here'] !== this.#observed?.here || now_ms - this.#readAt_ms > OUTAGE_MS)
+    this.#readAt_ms = now_ms
+    if (afterOutage || this.#observed?.epoch !== epoch || this.#observed.renewals !== renewals) {
+      this.#observed = { epoch, renewals, here: row['here'], since_ms: now_ms, afterOutage }
     }
     const unseen_ms = ttl_ms + OBSERVED_MS - (now_ms - this.#observed.since_ms)
-    return row['server'] === row['here'] ? Math.min(Number(row['left_ms']), unseen_ms) : unseen_ms
+    const isByClock = row['server'] === row['here'] && !this.#observed.afterOutage
+    return isByClock ? Math.min(Number(row['left_ms']), unseen_ms) : unseen_ms
   }
 
   /** The number of renewals at which the lease has stood for longer than it lasts; -1: none. */
