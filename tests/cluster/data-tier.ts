@@ -236,7 +236,8 @@ async function readRole(server: LabMysql): Promise<Role | null> {
     const connection = await server.connect()
     try {
       const [rows] = await connection.query(
-        'SELECT @@super_read_only AS closed, (SELECT MAX(number) FROM wintrades_operator.primary_term) AS term',
+        // Not super_read_only: an operator lifts that for the moment in which it writes a term.
+        'SELECT @@read_only AS closed, (SELECT MAX(number) FROM wintrades_operator.primary_term) AS term',
       )
       const [replicas] = await connection.query('SHOW REPLICA STATUS')
       const [row] = rows as { closed: number; term: number | null }[]
