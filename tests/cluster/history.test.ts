@@ -6,11 +6,12 @@ import {
   HistoryNotCaughtUp,
   HistoryReader,
   HistoryUnavailable,
+  keepPartitions,
   MysqlHistoryServer,
   MysqlHistoryWriter,
   openMysqlHistory,
 } from '@wintrades/marketdata'
-import { Random } from '@wintrades/marketdata/testing'
+import { historyQueries, Random } from '@wintrades/marketdata/testing'
 import { SchemaError } from '@wintrades/platform/migrations'
 import { isServerTrouble, PrimaryFinder } from '@wintrades/platform/mysql'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -300,6 +301,87 @@ describe('what is read', () => {
     const [order] = (await primaryOnly.closedOrders({ account: ACCOUNT, limit: 1 })).items
     expect((await primaryOnly.orderById(ACCOUNT, order?.order as OrderId)).value).toEqual(order)
     expect((await primaryOnly.marketHistory(1 as never)).lastTradeNumber).toBeGreaterThan(0)
+  })
+})
+
+describe('the tables', () => {
+  const DAY_MS = 86_400_000
+  const began_ms = Math.floor((journal[0] as (typeof journal)[number]).timestamp / 1_000)
+  const policy = { days: 7, ahead_days: 14, retention_days: 100 }
+  const keep = async (now_ms: number) => {
+    const options = { ...mysqlOptionsOf([primary]), user: 'wintrades_operator_a' }
+    const password = { file: primary.credentials.passwordFileOf('operator') }
+    const finder = new PrimaryFinder({ ...options, password }, logger)
+    try {
+      return await finder.use(
+        (connection) => keepPartitions(connection, { policy, now_ms, deadline_ms: 60_000 }),
+        10_000,
+        isServerTrouble,
+      )
+    } finally {
+      finder.close()
+    }
+  }
+  const countOf = async (table: string) =>
+    Number((await primary.query<{ count: number }>(`SELECT COUNT(*) AS count FROM wintrades.${table}`))[0]?.count)
+
+  test('get partitions while they are written, however late, and lose none because of a clock', async () => {
+    await emptyHistory(primary)
+    expect(await keep(began_ms)).toEqual([])
+    const archiving = new Archiving([primary])
+    await archiving.archive(journal, 200)
+    const made = await keep(began_ms)
+    expect(new Set(made.map((change) => change.table)).size).toBe(5)
+    expect(await keep(began_ms)).toEqual([])
+    await archiving.archive(journal, 300)
+    // The operator was off for weeks.
+    expect((await keep(began_ms + 60 * DAY_MS)).every((change) => change.kind === 'make')).toBe(true)
+    await archiving.archive(journal)
+    expect(await differencesFrom(journal, [primary])).toEqual([])
+    // A clock that is years ahead: partitions, yes; but what the history itself calls new stays.
+    const orders = await countOf('orders')
+    expect((await keep(began_ms + 5_000 * DAY_MS)).some((change) => change.kind === 'drop')).toBe(false)
+    expect(await countOf('orders')).toBe(orders)
+    await archiving.close()
+  })
+
+  test('are dropped by age, and orders that were in them may still change', async () => {
+    await emptyHistory(primary)
+    const archiving = new Archiving([primary])
+    await archiving.archive(journal, 200)
+    await keep(began_ms)
+    await primary.query('UPDATE wintrades.progress SET timestamp = timestamp + ?', [150 * DAY_MS * 1_000])
+    const changes = await keep(began_ms + 150 * DAY_MS)
+    expect(changes.some((change) => change.kind === 'drop')).toBe(true)
+    expect(await countOf('orders')).toBe(0)
+    await archiving.archive(journal)
+    expect(await countOf('orders')).toBeGreaterThan(0)
+    await archiving.close()
+  })
+
+  test('answer every query from an index, in its order, whatever the statistics say', async () => {
+    await emptyHistory(primary)
+    const archiving = new Archiving([primary])
+    await archiving.archive(journal)
+    await archiving.close()
+    await keep(began_ms)
+    const connection = await primary.connect()
+    try {
+      await connection.query('USE wintrades')
+      for (const statistics of ['stale', 'fresh']) {
+        if (statistics === 'fresh')
+          await connection.query('ANALYZE TABLE orders, executions, trades, funds, rejects, candles')
+        for (const [index, query] of historyQueries('mysql')) {
+          const [plan] = await connection.query(`EXPLAIN FORMAT=TRADITIONAL ${query.sql}`, [...query.parameters])
+          const rows = plan as { key: string; type: string; Extra: string | null }[]
+          expect(rows.map((row) => row.key)).toEqual([index])
+          expect(rows.map((row) => row.type).filter((type) => !['const', 'ref', 'range'].includes(type))).toEqual([])
+          expect(rows.map((row) => row.Extra ?? '').join()).not.toMatch(/filesort|temporary/)
+        }
+      }
+    } finally {
+      await connection.end()
+    }
   })
 })
 

@@ -85,5 +85,6 @@ test('whenever it runs, bounds rise, rest is last, every day to come has a place
         expect(bounds.length).toBeGreaterThan(0)
       }
     }),
+    { numRuns: 30 },
   )
 })

@@ -4,8 +4,9 @@ import { constants, setPriority } from 'node:os'
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { ShardIndex } from '@wintrades/domain'
-import { SqliteHistoryWriter } from '@wintrades/marketdata'
+import { MysqlHistoryWriter, SqliteHistoryWriter } from '@wintrades/marketdata'
 import { createLogger } from '@wintrades/platform'
+import { PrimaryFinder } from '@wintrades/platform/mysql'
 import { Archiver, openJournals } from '@wintrades/venue'
 import { type ArchiverThreadOptions, historyDirectory, type ToArchiver } from './archiver-messages.ts'
 
@@ -16,6 +17,9 @@ const READ_BYTES_FAR = 1024 * 1024
 const BUSY_PARTS = 4
 /** However busy: farther behind than this many batches it does not fall. */
 const BEHIND_MAX = 50_000
+const US_PER_MS = 1_000
+/** How often it is looked whether another server has become the primary. */
+const WATCH_MS = 1_000
 const { region, markets, dataDirectory, journal: place, logLevel } = workerData as ArchiverThreadOptions
 const logger = createLogger('archiver', { level: logLevel, fields: { region } })
 
@@ -39,7 +43,12 @@ parentPort?.on('message', (message: ToArchiver) => {
 })
 
 const { journals, snapshots } = await openJournals(place, { markets, origin: 0, logger })
-const history = new SqliteHistoryWriter(historyDirectory(dataDirectory), markets)
+const finder = place.mysql === null ? null : new PrimaryFinder(place.mysql, logger)
+finder?.watch(WATCH_MS)
+const history =
+  finder === null
+    ? new SqliteHistoryWriter(historyDirectory(dataDirectory), markets)
+    : new MysqlHistoryWriter(finder, markets, logger)
 const archiver = new Archiver({
   markets,
   journals,
@@ -51,13 +60,15 @@ const archiver = new Archiver({
 })
 
 while (!stopping) {
-  const began_ms = performance.now()
+  const before = process.threadCpuUsage()
   const behind = await archiver.turn()
-  const took_ms = performance.now() - began_ms
+  const { user, system } = process.threadCpuUsage(before)
   if (behind === 0) await pause(IDLE_MS)
-  else if (busy && behind < BEHIND_MAX) await pause(took_ms * (BUSY_PARTS - 1))
+  // What it waited for a database took nothing from trading.
+  else if (busy && behind < BEHIND_MAX) await pause(((user + system) / US_PER_MS) * (BUSY_PARTS - 1))
   else await turn()
 }
 await history.close()
+finder?.close()
 for (const journal of journals) journal.close()
 parentPort?.close()

@@ -2,14 +2,14 @@
 // here and in `archiver.ts`; what the parts do is in their packages.
 
 import { createGateway } from '@wintrades/gateway'
-import { MarketData, openSqliteHistory } from '@wintrades/marketdata'
+import { MarketData } from '@wintrades/marketdata'
 import { createLogger, Lifecycle, loadSecrets } from '@wintrades/platform'
 import { Metrics } from '@wintrades/platform/metrics'
 import { mysqlOptions } from '@wintrades/platform/mysql'
 import { startVenue, type Venue } from '@wintrades/venue'
 import { startArchiver } from './archiver.ts'
-import { historyDirectory } from './archiver-messages.ts'
 import { readConfiguration } from './configuration.ts'
+import { openHistory } from './history.ts'
 import { openRedis } from './redis.ts'
 
 const { config, markets } = readConfiguration(process.env)
@@ -54,9 +54,9 @@ try {
     onFailure: (error) => end('the archiver has failed', error),
   })
   await lifecycle.add({ name: 'archiver', stop: () => archiver.stop() })
-  const history = openSqliteHistory(historyDirectory(dataDirectory), markets)
-  await lifecycle.add({ name: 'history', stop: () => history.close() })
   const metrics = new Metrics({ region })
+  const history = openHistory(journal, { markets, metrics, logger })
+  await lifecycle.add({ name: 'history', stop: () => history.close() })
   const redis = await openRedis(config, { logger, metrics })
   if (redis !== null) await lifecycle.add({ name: 'redis', stop: () => redis.close() })
   const gateway = createGateway({
@@ -65,7 +65,7 @@ try {
     markets,
     venue,
     marketData: new MarketData(markets),
-    history,
+    history: history.reader,
     metrics,
     logger,
     ...(redis === null ? {} : { redis }),

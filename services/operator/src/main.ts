@@ -3,6 +3,7 @@
 
 import {
   databaseReconciler,
+  historyPartitions,
   Lines,
   OperatorServer,
   type Reconciler,
@@ -24,7 +25,16 @@ const metrics = new Metrics({ region })
 const parts: readonly Reconciler[] = [
   ...(configuration.database === null
     ? []
-    : [databaseReconciler({ region, configuration: configuration.database, logger: logger.child('database'), lines })]),
+    : [
+        databaseReconciler({ region, configuration: configuration.database, logger: logger.child('database'), lines }),
+        historyPartitions({
+          servers: configuration.database.servers,
+          account: configuration.database.access.operator,
+          authorityFile: configuration.database.access.authorityFile,
+          policy: configuration.history.policy,
+          logger: logger.child('history'),
+        }),
+      ]),
   ...(configuration.backup === null ? [] : [backupPart(config, configuration.backup, logger.child('backup'))]),
 ]
 for (const part of parts) part.metrics?.(metrics)

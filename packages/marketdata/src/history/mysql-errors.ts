@@ -23,7 +23,7 @@ export function explainWriteError(error: unknown): unknown {
   if (DISK_FULL.has(errno) || (GENERAL.has(errno) && NO_SPACE.test(message))) {
     return new HistoryDiskFull(
       `the disk of the MySQL primary is full (${message}): make room, or drop old partitions of the history ` +
-        '(docs/runbooks/disk-full.md); the journal keeps what history is missing',
+        '(docs/runbooks/history-behind.md); the journal keeps what history is missing',
       { cause: error },
     )
   }

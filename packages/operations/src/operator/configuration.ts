@@ -5,12 +5,14 @@ import { readBackupSection } from '../backup/configuration.ts'
 import type { BackupSettings } from '../backup/settings.ts'
 import { type DatabaseConfiguration, readDatabaseSection } from './database/configuration.ts'
 import { Fields } from './fields.ts'
+import { type HistoryConfiguration, readHistorySection } from './history/configuration.ts'
 
 export type OperatorConfiguration = {
   readonly http: { readonly host: string; readonly port: number; readonly keyFile: string }
   /** Where operators are asked: region → address. */
   readonly operators: Readonly<Record<string, string>>
   readonly database: DatabaseConfiguration | null
+  readonly history: HistoryConfiguration
   /** null: this operator keeps no backups. */
   readonly backup: BackupSettings | null
 }
@@ -37,10 +39,11 @@ function check(
     http: readHttp(fields.inner('http')),
     operators: fields.has('operators') ? readOperators(fields.inner('operators')) : {},
     database,
+    history: readHistorySection(fields.has('history') ? fields.inner('history') : new Fields({}, 'history', faults)),
     backup: fields.has('backup') ? readBackupSection(fields.inner('backup'), database) : null,
   }
   // Read even where they are missing, so that a fault about another key names them.
-  for (const key of ['operators', 'database', 'backup']) fields.optional(key)
+  for (const key of ['operators', 'database', 'history', 'backup']) fields.optional(key)
   fields.end()
   return faults.length > 0 ? { ok: false, faults } : { ok: true, configuration }
 }
