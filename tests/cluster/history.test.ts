@@ -72,8 +72,8 @@ describe('what is written', () => {
         expect(lives).toBeGreaterThan(2)
         break
       }
-      const through = Math.min(ALL, from + random.between(1, 150))
-      const dying = pause(random.below(400)).then(() => archiving.kill())
+      const through = Math.min(ALL, from + random.between(50, 250))
+      const dying = pause(random.below(800)).then(() => archiving.kill())
       const writing = archiving.archive(journal, through)
       // Some are through before they are killed.
       await Promise.allSettled([writing, dying])
