@@ -59,12 +59,13 @@ export async function follow(replica: LabMysql, source: LabMysql, delay_seconds 
 /** Resolves when `replica` has executed all that `source` has committed. */
 export async function caughtUp(replica: LabMysql, source: LabMysql): Promise<void> {
   const [row] = await source.query<{ executed: string }>('SELECT @@global.gtid_executed AS executed')
-  await until(`${replica.name} has all of ${source.name}`, async () => {
+  const hasAll = async () => {
     const [done] = await replica.query<{ done: number }>('SELECT GTID_SUBSET(?, @@global.gtid_executed) AS done', [
       row?.executed,
     ])
     return done?.done === 1
-  })
+  }
+  await until(`${replica.name} has all of ${source.name}`, hasAll, { timeout_ms: 180_000 })
 }
 
 export function mysqlOptionsOf(servers: readonly LabMysql[], readServer: LabMysql | null = null): MysqlOptions {
