@@ -17,7 +17,7 @@ fail() { say "$1" >&2; exit 1; }
 
 # What each user may do, and no more. The app: keys of its own prefix, and what a cluster client asks.
 readonly APP="~$PREFIX* -@all +get +set +unlink +eval +evalsha +time +ping +info +readonly +asking +hello +quit +client|setname +client|setinfo +cluster|slots +cluster|shards +cluster|info +cluster|nodes +cluster|myid"
-readonly OPERATOR="~* -@all +cluster +info +ping +dbsize +readonly +asking +hello +quit +select +client|setname +client|setinfo +client|list +migrate +restore +restore-asking +flushall +acl|whoami"
+readonly OPERATOR="~* -@all +cluster +info +ping +dbsize +readonly +asking +hello +quit +select +client|setname +client|setinfo +client|list +client|kill +client|pause +client|unpause +migrate +restore +restore-asking +flushall +acl|whoami"
 readonly REPLICATION="-@all +psync +replconf +ping"
 readonly EXPORTER="-@all +info +ping +hello +quit +select +dbsize +client|setname +client|setinfo +client|list +cluster|info +cluster|slots +slowlog|get +slowlog|len +latency|latest +latency|histogram +config|get"
 

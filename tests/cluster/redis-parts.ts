@@ -78,7 +78,7 @@ export function statusOf({ operator }: RunningOperator): Status {
 }
 
 /** Seconds until the operator finds so many nodes in order. */
-export async function untilSteady(running: RunningOperator, nodeCount: number, timeout_ms = 60_000): Promise<number> {
+export async function untilSteady(running: RunningOperator, nodeCount: number, timeout_ms = 120_000): Promise<number> {
   const begun_ms = performance.now()
   const isSteady = () => {
     const { verdict, line, nodes = [] } = statusOf(running)
@@ -113,16 +113,17 @@ export const HOUR_MS = 3_600_000
 
 const AT_ONCE = 50
 
-/** Asks again and again, each key for up to half a minute. */
+/** Asks again and again, each key for up to a minute and a half. */
 async function each(keys: readonly string[], ask: (key: string) => Promise<void>): Promise<void> {
   const left = [...keys]
   const work = async () => {
     for (let key = left.pop(); key !== undefined; key = left.pop()) {
       const asked = key
-      await until(`${asked} is answered`, async () => {
+      const answered = async () => {
         await ask(asked)
         return true
-      })
+      }
+      await until(`${asked} is answered`, answered, { timeout_ms: 90_000 })
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))

@@ -11,11 +11,14 @@ import { mysqlOptions } from '@wintrades/platform/mysql'
 import type { RedisCluster } from '@wintrades/platform/redis'
 import type { CommittedBatch, Venue } from '@wintrades/venue'
 import { type Auth, openAuth } from './auth/auth.ts'
+import { AccountVersions } from './cache/account-versions.ts'
+import { HistoryCache } from './cache/history-cache.ts'
+import { MemoryQueryStore, RedisQueryStore } from './cache/query-store.ts'
 import { RedisLimitStore } from './limits/limit-store.ts'
 import { RateLimits } from './limits/rate-limits.ts'
 import { OrderEntry } from './orders/order-entry.ts'
 import { clientAddress, trustedProxies } from './rest/client-address.ts'
-import { addAccountsMetrics, addStreamMetrics } from './rest/http-metrics.ts'
+import { addAccountsMetrics, addCacheMetrics, addStreamMetrics } from './rest/http-metrics.ts'
 import { buildRestServer, type RestServer } from './rest/rest-server.ts'
 import { addUpgrades } from './rest/upgrades.ts'
 import { StreamServer } from './streams/stream-server.ts'
@@ -47,6 +50,9 @@ const LOAD_AGAIN_MS = 50
 const DRAIN_TIMEOUT_MS = 5_000
 /** No request waits for these: the deadline lets a master in the farthest region answer. */
 const REDIS_DEADLINE_MS = 500
+/** A reader waits for this, and the region's own database answers within a few milliseconds. */
+const QUERY_DEADLINE_MS = 25
+const QUERIES_REMEMBERED = 256
 
 export function createGateway(options: GatewayOptions): Gateway {
   let running: RunningGateway | null = null
@@ -91,9 +97,13 @@ class RunningGateway {
 
   static async start(options: GatewayOptions): Promise<RunningGateway> {
     const { config, secrets, markets, venue, history, logger, metrics } = options
-    const redis = (name: string) => options.redis?.use({ name, deadline_ms: REDIS_DEADLINE_MS })
+    const redis = (name: string, deadline_ms = REDIS_DEADLINE_MS) => options.redis?.use({ name, deadline_ms })
     const copies = redis('sessions')
     const counters = redis('limits')
+    const queries = redis('queries', QUERY_DEADLINE_MS)
+    const versions = new AccountVersions()
+    const queryStore = queries === undefined ? new MemoryQueryStore(QUERIES_REMEMBERED) : new RedisQueryStore(queries)
+    const pages = new HistoryCache(queryStore, versions)
     const auth = await openAuth({
       dataDirectory: config.dataDirectory,
       mysql: mysqlOptions(config),
@@ -109,10 +119,11 @@ class RunningGateway {
     const trusted = trustedProxies(config.trustedProxies)
     const addressOf = (request: IncomingMessage) => clientAddress(request, trusted)
     const streams = new StreamServer({ ...options, authenticator, limits, orders: entry, addressOf, onFault })
-    const feeding = new VenueFeeding(options, streams)
+    const feeding = new VenueFeeding(options, streams, versions)
     const commands = (shard: ShardIndex) => feeding.commands(shard)
-    const rest = await buildRestServer({ ...options, auth, limits, entry, trusted, commands })
+    const rest = await buildRestServer({ ...options, auth, limits, entry, trusted, commands, pages })
     addStreamMetrics(metrics, () => streams.figures())
+    addCacheMetrics(metrics, pages)
     addUpgrades(
       rest.api.server,
       (request, socket, head) => streams.handleUpgrade(request, socket, head),
@@ -154,15 +165,17 @@ class RunningGateway {
 class VenueFeeding {
   readonly #options: Pick<GatewayOptions, 'venue' | 'marketData' | 'logger'>
   readonly #streams: StreamServer
+  readonly #versions: AccountVersions
   readonly #loader: MarketDataLoader
   readonly #commands = new Map<ShardIndex, number>()
   #unsubscribe: () => void = () => {}
   #timer: NodeJS.Timeout | undefined
   #stopped = false
 
-  constructor(options: GatewayOptions, streams: StreamServer) {
+  constructor(options: GatewayOptions, streams: StreamServer, versions: AccountVersions) {
     this.#options = options
     this.#streams = streams
+    this.#versions = versions
     this.#loader = new MarketDataLoader(options.marketData, options.venue, options.history)
   }
 
@@ -185,6 +198,7 @@ class VenueFeeding {
 
   #take(batch: CommittedBatch): void {
     this.#commands.set(batch.shard, batch.firstCommand + batch.commandCount - 1)
+    this.#versions.note(batch)
     this.#options.marketData.apply(batch)
     this.#streams.onBatch(batch)
   }

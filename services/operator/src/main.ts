@@ -13,6 +13,7 @@ import { createLogger, Lifecycle } from '@wintrades/platform'
 import { Metrics } from '@wintrades/platform/metrics'
 import { backupPart } from './backup.ts'
 import { readConfiguration } from './configuration.ts'
+import { redisPart } from './redis.ts'
 
 const { config, configuration } = readConfiguration(process.env)
 const { region } = config
@@ -35,6 +36,9 @@ const parts: readonly Reconciler[] = [
           logger: logger.child('history'),
         }),
       ]),
+  ...(configuration.redis === null
+    ? []
+    : [redisPart(config, configuration.redis, { logger: logger.child('redis'), lines })]),
   ...(configuration.backup === null ? [] : [backupPart(config, configuration.backup, logger.child('backup'))]),
 ]
 for (const part of parts) part.metrics?.(metrics)

@@ -15,6 +15,7 @@ import type { Config } from '@wintrades/platform'
 import type { AccountState, At, Submission, Venue } from '@wintrades/venue'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { requireOperator } from '../auth/authenticator.ts'
+import type { HistoryCache } from '../cache/history-cache.ts'
 import { ApiFault } from '../errors.ts'
 import { averagePrice } from '../orders/order-text.ts'
 import { listOf, PAGE_LIMIT_DEFAULT, pageOf } from '../schemas/common.ts'
@@ -30,6 +31,7 @@ export type FundsRouteParts = {
   readonly config: Pick<Config, 'tradingMode'>
   readonly venue: Venue
   readonly history: HistoryReader
+  readonly pages: HistoryCache
   readonly shards: Shards
   readonly instruments: Instruments
 }
@@ -189,7 +191,7 @@ function accountMoved(
   return named as AccountId
 }
 
-function addTransferList(api: Api, { venue, history, shards, instruments }: FundsRouteParts): void {
+function addTransferList(api: Api, { venue, history, pages, shards, instruments }: FundsRouteParts): void {
   api.get(
     '/transfers',
     {
@@ -205,8 +207,8 @@ function addTransferList(api: Api, { venue, history, shards, instruments }: Fund
       const { account } = accountOf(request)
       const { minSeq, cursor, limit = PAGE_LIMIT_DEFAULT } = request.query
       const caughtUp = await shards.caughtUp(minSeq)
-      const query = pageQuery(account, shards.all, shards.all.length, undefined, limit, cursor)
-      const page = await history.funds({ ...query, ...caughtUp })
+      const query = { ...pageQuery(account, shards.all, shards.all.length, undefined, limit, cursor), ...caughtUp }
+      const page = await pages.page('funds', query, () => history.funds(query))
       // A transfer has a movement in each of two shards; the one that sent it tells of both.
       const sent = page.items.filter((movement) => movement.kind !== CommandType.transfer_in)
       const inFlight = await transfersInFlight(venue, sent)

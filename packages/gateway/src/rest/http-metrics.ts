@@ -4,6 +4,7 @@ import { observeCircuit } from '@wintrades/platform/circuit-breaker'
 import type { Metrics } from '@wintrades/platform/metrics'
 import type { Venue } from '@wintrades/venue'
 import type { Auth } from '../auth/auth.ts'
+import type { HistoryCache } from '../cache/history-cache.ts'
 import type { Shards } from './consistency.ts'
 import type { Api } from './http.ts'
 
@@ -61,5 +62,15 @@ export function addAccountsMetrics(metrics: Metrics, { audit, database }: Pick<A
 export function addStreamMetrics(metrics: Metrics, figures: () => Readonly<Record<string, number>>): void {
   metrics.gauge('wintrades_streams', 'Counters and gauges of the streams, by name.', ['name'], (gauge) => {
     for (const [name, value] of Object.entries(figures())) gauge.set({ name }, value)
+  })
+}
+
+/** Pages of history that were asked for, read when they are scraped. */
+export function addCacheMetrics(metrics: Metrics, pages: HistoryCache): void {
+  const help = 'Pages of history asked for: hits were kept from before, misses were read.'
+  metrics.gauge('wintrades_history_cache_total', help, ['outcome'], (gauge) => {
+    const { hits, misses } = pages.figures()
+    gauge.set({ outcome: 'hit' }, hits)
+    gauge.set({ outcome: 'miss' }, misses)
   })
 }

@@ -11,6 +11,7 @@ import {
 } from '@wintrades/marketdata'
 import type { Venue } from '@wintrades/venue'
 import type { FastifyReply } from 'fastify'
+import type { HistoryCache } from '../cache/history-cache.ts'
 import { ApiFault } from '../errors.ts'
 import type { OrderReply } from '../orders/answers.ts'
 import type { Done } from '../orders/command-handlers.ts'
@@ -28,6 +29,7 @@ import { OpenOrderPages } from './open-order-pages.ts'
 export type OrderRouteParts = {
   readonly venue: Venue
   readonly history: HistoryReader
+  readonly pages: HistoryCache
   readonly entry: OrderEntry
   readonly shards: Shards
   readonly instruments: Instruments
@@ -190,7 +192,7 @@ function addOrderLookUp(api: Api, { entry, shards }: OrderRouteParts): void {
   )
 }
 
-function addOrderLists(api: Api, { venue, history, shards, instruments }: OrderRouteParts): void {
+function addOrderLists(api: Api, { venue, history, pages, shards, instruments }: OrderRouteParts): void {
   const openOrders = new OpenOrderPages(venue, instruments)
 
   api.get(
@@ -217,8 +219,8 @@ function addOrderLists(api: Api, { venue, history, shards, instruments }: OrderR
         stampMerged(reply, page.places)
         return { items: page.items, cursor: page.cursor }
       }
-      const query = pageQuery(account, chosen, shards.all.length, instrument, limit, cursor)
-      const page = await history.closedOrders({ ...query, ...caughtUp })
+      const query = { ...pageQuery(account, chosen, shards.all.length, instrument, limit, cursor), ...caughtUp }
+      const page = await pages.page('closed', query, () => history.closedOrders(query))
       stampMerged(reply, shards.places(page.places))
       return { items: page.items.map((order) => closedView(instruments, shards, order)), cursor: page.nextCursor }
     },
@@ -243,8 +245,8 @@ function addOrderLists(api: Api, { venue, history, shards, instruments }: OrderR
         .selected(request.query)
         .filter((one) => instrument === undefined || one.index === instrument.shard)
       const caughtUp = await shards.caughtUp(minSeq)
-      const query = pageQuery(account, chosen, shards.all.length, instrument, limit, cursor)
-      const page = await history.executions({ ...query, ...caughtUp })
+      const query = { ...pageQuery(account, chosen, shards.all.length, instrument, limit, cursor), ...caughtUp }
+      const page = await pages.page('executions', query, () => history.executions(query))
       stampMerged(reply, shards.places(page.places))
       return { items: page.items.map((one) => executionView(instruments, shards, one)), cursor: page.nextCursor }
     },

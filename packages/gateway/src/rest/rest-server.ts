@@ -9,6 +9,7 @@ import type { Metrics } from '@wintrades/platform/metrics'
 import type { Venue } from '@wintrades/venue'
 import Fastify, { type FastifyReply } from 'fastify'
 import type { Auth } from '../auth/auth.ts'
+import type { HistoryCache } from '../cache/history-cache.ts'
 import { ApiFault } from '../errors.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
 import type { OrderEntry } from '../orders/order-entry.ts'
@@ -59,6 +60,7 @@ export type RestParts = {
   readonly logger: Logger
   readonly trusted: TrustedProxies
   readonly commands: (shard: ShardIndex) => number | null
+  readonly pages: HistoryCache
 }
 
 export type RestServer = { readonly api: Api; readonly readiness: Readiness }

@@ -10,6 +10,7 @@ import { type Markets, type RegionName, readMarkets, type ShardIndex, type Times
 import { MarketData, openSqliteHistory, SqliteHistoryWriter } from '@wintrades/marketdata'
 import { type Config, createLogger, loadConfig, loadSecrets, readYamlFile, type Secrets } from '@wintrades/platform'
 import { Metrics } from '@wintrades/platform/metrics'
+import type { RedisCluster } from '@wintrades/platform/redis'
 import {
   MemoryJournal,
   MemoryJournalStore,
@@ -57,7 +58,10 @@ const alone: Transport = {
   close: async () => {},
 }
 
-export async function startRegion(environment: Readonly<Record<string, string>> = {}): Promise<TestRegion> {
+export async function startRegion(
+  environment: Readonly<Record<string, string>> = {},
+  more: { readonly redis?: RedisCluster } = {},
+): Promise<TestRegion> {
   const directory = mkdtempSync(join(tmpdir(), 'wintrades-rest-'))
   const read = loadConfig({ DATA_DIRECTORY: directory, HTTP_PORT: '0', REGION, ...UNLIMITED, ...environment })
   if (!read.ok) throw new Error(read.faults.map((fault) => fault.message).join('; '))
@@ -104,6 +108,7 @@ export async function startRegion(environment: Readonly<Record<string, string>> 
     history,
     metrics: new Metrics({ region: REGION }),
     logger,
+    ...more,
   })
   const { port } = await gateway.start()
   const url = `http://127.0.0.1:${port}`

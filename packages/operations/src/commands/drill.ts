@@ -2,9 +2,11 @@
 
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { formatFileFault } from '@wintrades/platform'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { DATABASE_FAULTS, type DatabaseFault } from '../drill/database-faults.ts'
 import type { DrillResult } from '../drill/report.ts'
+import type { DrillFault } from '../drill/trading-drill.ts'
 import { inRepository } from '../repository.ts'
 
 /** What `tests/cluster/drill.ts` is asked for. */
@@ -20,21 +22,25 @@ type LabDrillOptions = {
   readonly signal: AbortSignal
 }
 
-const LEADER_DRILLS = {
+const PLATFORM_DRILLS = {
   'region-loss': { fault: 'kill', summary: 'kill -9 the process that leads a shard' },
   'region-stall': {
     fault: 'stall',
     summary: 'freeze that process until another leads, then let it go on: two leaders',
   },
   'hand-over': { fault: 'hand-over', summary: 'move a shard to another region as an operator does' },
+  'cache-loss': {
+    fault: 'cache-loss',
+    summary: 'empty and freeze every Redis node of OPERATOR_FILE for five seconds; needs CACHE_DRIVER=redis',
+  },
 } as const
-type LeaderDrill = keyof typeof LEADER_DRILLS
-type DrillName = LeaderDrill | DatabaseFault
-const NAMES = [...Object.keys(LEADER_DRILLS), ...Object.keys(DATABASE_FAULTS), 'restore']
+type PlatformDrill = keyof typeof PLATFORM_DRILLS
+type DrillName = PlatformDrill | DatabaseFault
+const NAMES = [...Object.keys(PLATFORM_DRILLS), ...Object.keys(DATABASE_FAULTS), 'restore']
 
 const HELP = `
 Drills of the platform that runs on the data directory (wintrades up). If none runs there, a private one is started on free ports and stopped at the end.
-${list(LEADER_DRILLS)}
+${list(PLATFORM_DRILLS)}
 
 Drills of the database of three regions. They start a platform of their own in a lab on this machine: MySQL servers in containers, regions in network
 namespaces, 80 and 200 ms between them unless --no-delays is given. That needs Linux, root and Docker; the first time, images are built for two minutes.
@@ -127,7 +133,7 @@ async function run(name: DrillName, options: Options): Promise<boolean> {
   say(`drill ${name}, ${seeds.length > 1 ? `seeds ${firstSeed} to ${seeds.at(-1)}` : `seed ${firstSeed}`}`)
   const { seconds, rate, clients } = options
   const common = { seconds, rate, clients, seeds, say, onResult, signal: interrupted.signal }
-  if (isLeaderDrill(name)) await runOnPlatform(name, options, common)
+  if (isPlatformDrill(name)) await runOnPlatform(name, options, common)
   else await runInLab(name, options, common)
   if (options.json) process.stdout.write(`${results.map((one) => renderFigures(one.figures)).join('\n')}\n`)
   return results.every((one) => one.passed)
@@ -135,19 +141,30 @@ async function run(name: DrillName, options: Options): Promise<boolean> {
 
 type Common = Omit<LabDrillOptions, 'fault' | 'delayed'>
 
-async function runOnPlatform(name: LeaderDrill, options: Options, common: Common): Promise<void> {
-  const { leaderFault } = await import('../drill/leader-faults.ts')
+async function runOnPlatform(name: PlatformDrill, options: Options, common: Common): Promise<void> {
   const { runDrill } = await import('../drill/run.ts')
   for (const seed of common.seeds) {
     const result = await runDrill({
       ...common,
-      fault: leaderFault(LEADER_DRILLS[name].fault),
+      fault: await faultOf(name),
       dataDirectory: resolve(options.data ?? (process.env['DATA_DIRECTORY'] || inRepository('data'))),
       private: options.private,
       seed,
     })
     common.onResult(seed, result)
   }
+}
+
+async function faultOf(name: PlatformDrill): Promise<DrillFault> {
+  const { fault } = PLATFORM_DRILLS[name]
+  if (fault !== 'cache-loss') return (await import('../drill/leader-faults.ts')).leaderFault(fault)
+  const { cacheFault } = await import('../drill/cache-faults.ts')
+  const { readOperatorFile } = await import('../operator/index.ts')
+  const file = process.env['OPERATOR_FILE'] || inRepository('operator.yml')
+  const read = readOperatorFile(file)
+  if (!read.ok) throw new Error(read.faults.map(formatFileFault).join('\n'))
+  if (read.configuration.redis === null) throw new Error(`${file} has no section redis: operator.example.yml shows it`)
+  return cacheFault(read.configuration.redis)
 }
 
 /** The lab is a part of the tests, beside the packages. */
@@ -158,8 +175,8 @@ async function runInLab(fault: DatabaseFault, { delays }: Options, common: Commo
   await module.run({ ...common, fault, delayed: delays })
 }
 
-function isLeaderDrill(name: DrillName): name is LeaderDrill {
-  return name in LEADER_DRILLS
+function isPlatformDrill(name: DrillName): name is PlatformDrill {
+  return name in PLATFORM_DRILLS
 }
 
 function list(drills: Readonly<Record<string, { readonly summary: string }>>): string {

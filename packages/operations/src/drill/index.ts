@@ -1,6 +1,7 @@
 // What others use of the drills: the checker with the shape of its input, the printing of verdicts, platforms to work against, and the
 // drills themselves.
 
+export { cacheFault } from './cache-faults.ts'
 export * from './checker.ts'
 export { register } from './customers.ts'
 export {

@@ -6,6 +6,7 @@ import type { BackupSettings } from '../backup/settings.ts'
 import { type DatabaseConfiguration, readDatabaseSection } from './database/configuration.ts'
 import { Fields } from './fields.ts'
 import { type HistoryConfiguration, readHistorySection } from './history/configuration.ts'
+import { type RedisConfiguration, readRedisSection } from './redis/configuration.ts'
 
 export type OperatorConfiguration = {
   readonly http: { readonly host: string; readonly port: number; readonly keyFile: string }
@@ -13,6 +14,7 @@ export type OperatorConfiguration = {
   readonly operators: Readonly<Record<string, string>>
   readonly database: DatabaseConfiguration | null
   readonly history: HistoryConfiguration
+  readonly redis: RedisConfiguration | null
   /** null: this operator keeps no backups. */
   readonly backup: BackupSettings | null
 }
@@ -40,10 +42,11 @@ function check(
     operators: fields.has('operators') ? readOperators(fields.inner('operators')) : {},
     database,
     history: readHistorySection(fields.has('history') ? fields.inner('history') : new Fields({}, 'history', faults)),
+    redis: fields.has('redis') ? readRedisSection(fields.inner('redis')) : null,
     backup: fields.has('backup') ? readBackupSection(fields.inner('backup'), database) : null,
   }
   // Read even where they are missing, so that a fault about another key names them.
-  for (const key of ['operators', 'database', 'history', 'backup']) fields.optional(key)
+  for (const key of ['operators', 'database', 'history', 'redis', 'backup']) fields.optional(key)
   fields.end()
   return faults.length > 0 ? { ok: false, faults } : { ok: true, configuration }
 }

@@ -58,3 +58,11 @@ it('refuses a schedule that leads to a region without a voter', () => {
   const faults = faultsOf('  # follow_the_sun:', withSchedule)
   expect(faults.join()).toMatch(/at must be a time in UTC.*region must be a region with a voter; mars has none/s)
 })
+
+it('wants Redis nodes, each once', () => {
+  expect(faultsOf('host: redis-2', 'host: redis-1')).toEqual([
+    expect.stringContaining('must have each host and port once; redis-1:6379 is there twice'),
+  ])
+  expect(faultsOf('- name: redis-3', '- name: redis-2').join()).toContain('each name once')
+  expect(faultsOf('# replicas_per_master: 1', 'replicas_per_master: 9').join()).toContain('from 0 to 5')
+})

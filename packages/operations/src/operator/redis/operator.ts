@@ -20,7 +20,6 @@ export type RedisOperatorOptions = {
   readonly access: Omit<RedisAccess, 'clientName'>
   readonly logger: Logger
   readonly lines?: Lines
-  readonly metrics?: Metrics
   readonly settings?: Partial<PlanSettings>
   readonly interval_ms?: number
   /** The addresses of a host; the operating system's answer by default. */
@@ -37,7 +36,7 @@ export class RedisOperator implements Reconciler {
   readonly #options: RedisOperatorOptions
   readonly #settings: PlanSettings
   readonly #watch: NodeWatch
-  readonly #figures: ReturnType<typeof figures> | null
+  #figures: ReturnType<typeof figures> | null = null
   #last: { readonly plan: Plan; readonly observation: Observation; readonly acting: string | null } | null = null
   #said = ''
 
@@ -46,7 +45,6 @@ export class RedisOperator implements Reconciler {
     this.#settings = { ...PLAN_SETTINGS, ...options.settings }
     const access = { ...options.access, clientName: OPERATOR_CLIENT_PREFIX + options.name }
     this.#watch = new NodeWatch(options.nodes, access, options.resolve)
-    this.#figures = options.metrics === undefined ? null : figures(options.metrics)
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -58,6 +56,10 @@ export class RedisOperator implements Reconciler {
     } finally {
       this.#watch.close()
     }
+  }
+
+  metrics(metrics: Metrics): void {
+    this.#figures = figures(metrics)
   }
 
   /** One look, one plan, and what of it fits into a few seconds. */
