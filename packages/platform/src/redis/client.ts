@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { lookup as systemLookup } from 'node:dns'
 import type { ConnectionOptions } from 'node:tls'
 import keySlot from 'cluster-key-slot'
-import { Cluster, type ClusterOptions } from 'ioredis'
+import { Cluster, type ClusterOptions, type Redis } from 'ioredis'
 import { CircuitBreaker, CircuitOpenError, observeCircuit } from '../circuit-breaker.ts'
 import type { Logger } from '../logger.ts'
 import type { Metrics } from '../metrics.ts'
@@ -59,6 +59,7 @@ export class RedisCluster {
     this.#cluster = new Cluster([...options.nodes], clusterOptions(options))
     this.#cluster.on('error', (error) => this.#onFault(error))
     this.#cluster.on('node error', (error) => this.#onFault(error))
+    this.#cluster.on('+node', handleAsking)
     this.#figures = parts.metrics === undefined ? null : figures(parts.metrics, this)
   }
 
@@ -198,6 +199,19 @@ export class RedisUse {
         (error: unknown) => settle(() => reject(error)),
       )
     })
+  }
+}
+
+/**
+ * While slots move, the library sends ASKING before a command and lets go of its promise. If that connection is closed first, because the
+ * receiver has no slots yet, nobody would handle the rejection, and it would end the process. The command after it has the same fault.
+ */
+function handleAsking(node: Redis): void {
+  const asking = node.asking.bind(node)
+  node.asking = (...args: Parameters<Redis['asking']>) => {
+    const answer = asking(...args)
+    answer.catch(() => 'told by the command that follows')
+    return answer
   }
 }
 
