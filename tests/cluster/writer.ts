@@ -166,6 +166,8 @@ function pause(time_ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, time_ms))
 }
 
+const CATCH_UP_SECONDS = 60
+
 /** All servers hold the same rows; everything acknowledged is among them, once. Returns how many rows there are. */
 export async function checkRows(database: LabDatabase, writers: readonly Writer[], primary: string): Promise<number> {
   // Clients may go on writing meanwhile: what was acknowledged until now is what must be there.
@@ -178,7 +180,16 @@ export async function checkRows(database: LabDatabase, writers: readonly Writer[
   const position = 'SELECT @@GLOBAL.gtid_executed AS executed'
   const [primaryHas] = await database.server(primary).query<{ executed: string }>(position)
   for (const server of database.servers) {
-    await server.query('SELECT WAIT_FOR_EXECUTED_GTID_SET(?, 30)', [primaryHas?.executed])
+    const [waited] = await server.query<{ late: number }>('SELECT WAIT_FOR_EXECUTED_GTID_SET(?, ?) AS late', [
+      primaryHas?.executed,
+      CATCH_UP_SECONDS,
+    ])
+    if (waited?.late !== 0) {
+      const [has] = await server.query<{ executed: string }>(position)
+      throw new Error(
+        `${server.name} has not caught up after ${CATCH_UP_SECONDS} s: ${has?.executed}; ${primary} had ${primaryHas?.executed}`,
+      )
+    }
     const theirs = await tokensOf(database, server.name)
     if (theirs.filter((token) => there.has(token)).join() !== tokens.join())
       throw new Error(`${server.name} has other rows than ${primary}`)

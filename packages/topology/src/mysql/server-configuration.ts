@@ -84,9 +84,9 @@ function durability(): Section {
       sync_binlog: 1,
       innodb_doublewrite: 'ON',
       binlog_error_action: 'ABORT_SERVER',
-      // In order, each commit would wait for the acknowledgement of the group before it, and then for its own: one and a half round trips instead of
-      // one. Acknowledgements are of prefixes all the same, and replicas apply in order (`replica_preserve_commit_order`).
-      binlog_order_commits: 'OFF',
+      // In order, though a commit then waits for the acknowledgement of the group before it too: the promoter compares what servers have executed, and
+      // a replica goes on from there; without order that has gaps while commits wait, and a crash makes them last (ADR 0015).
+      binlog_order_commits: 'ON',
       log_bin: 'binlog',
       relay_log: 'relay',
       gtid_mode: 'ON',
