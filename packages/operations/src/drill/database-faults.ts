@@ -42,40 +42,41 @@ const BETWEEN_MS = 2_000
 /** Nothing can be acknowledged while two of three voters are down: how long that takes is the drill's choice. */
 const COLD_MS = 2_000
 
+/** The limits hold over 80 and 200 ms; docs/drills.md has the goals. */
 export const DATABASE_FAULTS = {
   'database-loss': {
     summary: 'kill -9 the database primary; start it again once another has taken over',
-    silence_seconds_max: 5,
+    silence_seconds_max: 15,
     make: loss,
   },
   'database-quick-return': {
     summary: 'kill -9 the database primary and start it again at once: with what it had not got acknowledged',
-    silence_seconds_max: 15,
+    silence_seconds_max: 20,
     make: quickReturn,
   },
   'database-and-leader-loss': {
     summary: 'kill -9 the database primary and the leader of a shard in the same moment',
-    silence_seconds_max: 7,
+    silence_seconds_max: 20,
     make: lossWithLeader,
   },
   'database-partition': {
     summary: 'cut the primary’s region off, still written to by its own processes, and heal it',
-    silence_seconds_max: 20,
+    silence_seconds_max: 25,
     make: partition,
   },
   'database-promotion': {
     summary: 'move the primary to another region and back, as an operator would',
-    silence_seconds_max: 1,
+    silence_seconds_max: 10,
     make: plannedPromotion,
   },
   'database-wipe': {
     summary: 'lose the disk of a server that follows: it is cloned',
-    silence_seconds_max: 2,
+    silence_seconds_max: 5,
     make: wipe,
   },
   'database-cold-start': {
     summary: 'kill -9 every database server, and start them again',
-    silence_seconds_max: 60,
+    silence_seconds_max: 90,
     make: coldStart,
   },
 } as const
