@@ -72,11 +72,9 @@ function needOf(view: View, primary: ServerState, server: ServerState): Decision
   if (server.term === null) return cloneFrom(view, primary, server, `${name} is empty`)
   const guard = guardFor(primary, server)
   if (!isClosed(server)) {
-    const action = {
-      kind: 'fence_primary',
-      server: name,
-      guard: { kind: 'row_below', number: rowNumber(primary) },
-    } as const
+    // It may follow, and have the primary's own row; with a later one it would be the primary of a later term, and is left alone.
+    const number = server.role === 'reader' ? Number.MAX_SAFE_INTEGER : rowNumber(primary) + 1
+    const action = { kind: 'fence_primary', server: name, guard: { kind: 'row_below', number } } as const
     return act(NOTHING_REMEMBERED, action, `${name} is half open beside the primary ${primary.name}: close it`)
   }
   if (name === view.cloneWanted) return cloneAsWanted(view, primary, server)

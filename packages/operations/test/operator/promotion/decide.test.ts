@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { type Decision, decide, type Memory, NOTHING_REMEMBERED, union } from '../../../src/operator/promotion/index.ts'
-import { type Change, ofUs, oneOf, view } from './servers.ts'
+import { type Change, FIRST, ofUs, oneOf, view } from './servers.ts'
 
 const MINE = { number: 2, promoter: 'eu-west/7f3a' }
 const THEIRS = { number: 2, promoter: 'us-east/91c0' }
@@ -241,6 +241,19 @@ describe('beside a primary', () => {
       server: 'us',
       to: { number: 3 },
     })
+  })
+})
+
+describe('a follower that is half open, because what was written under its term was interrupted', () => {
+  const locked: Change = { lock: 'mine' }
+  const halfOpen: Change = { lock: 'mine', isSuperReadOnly: false }
+
+  it.each(['ap', 'us_reader'] as const)('%s is closed, although it has the row of the primary’s own term', (name) => {
+    const seen = view({ us: locked, eu: locked, ap: locked, us_reader: locked, [name]: halfOpen })
+    const { action } = decide(seen, NOTHING_REMEMBERED)
+    expect(action).toMatchObject({ kind: 'fence_primary', server: name, guard: { kind: 'row_below' } })
+    const guard = action?.kind === 'fence_primary' && action.guard.kind === 'row_below' ? action.guard.number : 0
+    expect(guard).toBeGreaterThan(FIRST.number)
   })
 })
 
