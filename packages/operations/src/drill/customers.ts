@@ -14,7 +14,8 @@ export type CustomerOptions = { readonly target: Target; readonly markets: Marke
 
 const REGISTER_TIMEOUT_MS = 20_000
 const READINGS_MAX = 200
-const CANCEL_TIMEOUT_MS = 60_000
+/** A shard that is just changing its leader, a history that is still catching up: asked again. */
+const ASK_TIMEOUT_MS = 60_000
 
 type OrderJson = { readonly orderId: string; readonly symbol: string; readonly status: string; readonly cumQty: string }
 
@@ -37,21 +38,12 @@ export class Customer {
     this.#markets = markets
   }
 
-  /** Cancels whatever is open, so that nothing of the drill changes any more. Asks again where a shard is just changing its leader. */
+  /** Cancels whatever is open, so that nothing of the drill changes any more. */
   async cancelAll(): Promise<void> {
-    for (const { symbol } of this.#markets.instruments) {
-      let last: unknown
-      const cancelled = await until(async () => {
-        try {
-          await this.#readers[0]?.ask('DELETE', `/orders?symbol=${symbol}`)
-          return true
-        } catch (error) {
-          last = error
-          return null
-        }
-      }, CANCEL_TIMEOUT_MS)
-      if (cancelled === null) throw new Error(`orders of ${symbol} could not be cancelled`, { cause: last })
-    }
+    const [reader] = this.#readers
+    if (reader === undefined) return
+    for (const { symbol } of this.#markets.instruments)
+      await askUntilAnswered(reader, 'DELETE', `/orders?symbol=${symbol}`)
   }
 
   /** Reads some of this account's orders back, each at a region that need not be the one that was told. */
@@ -79,13 +71,27 @@ export class Customer {
   }
 
   async #readOne(reader: RestConnection, order: OrderId, shard: ShardIndex, query: string): Promise<OrderReading> {
-    const json = await reader.ask<OrderJson>('GET', `/orders/${order}${query}`)
+    const json = await askUntilAnswered<OrderJson>(reader, 'GET', `/orders/${order}${query}`)
     const instrument = this.#markets.instruments.find((one) => one.symbol === json.symbol)
     if (instrument === undefined)
       throw new Error(`order ${order} is of ${json.symbol}, which markets.yml does not list`)
     const open = json.status === 'NEW' || json.status === 'PARTIALLY_FILLED'
     return { shard, order, region: reader.region, cumQty: lots(instrument, json.cumQty), open }
   }
+}
+
+async function askUntilAnswered<Body>(reader: RestConnection, method: string, path: string): Promise<Body> {
+  let last: unknown
+  const answer = await until(async () => {
+    try {
+      return { body: await reader.ask<Body>(method, path) }
+    } catch (error) {
+      last = error
+      return null
+    }
+  }, ASK_TIMEOUT_MS)
+  if (answer === null) throw last
+  return answer.body
 }
 
 /** Registers the customers of a drill, spread over the regions. */
