@@ -35,7 +35,7 @@ const READS = 400
 const DAY_MS = 86_400_000
 
 export async function run({ say, seconds, signal }: BenchOptions): Promise<Figure[]> {
-  const lab = await startLab({ say })
+  const lab = await startLab({ say, storage: 'disk' })
   signal.addEventListener('abort', () => void lab.close(), { once: true })
   try {
     const [primary, replica] = await startServers(lab)

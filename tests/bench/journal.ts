@@ -16,7 +16,7 @@ const WARM_UP_MS = 1_000
 const COMMAND_BYTES = 60
 
 export async function run(options: BenchOptions): Promise<Figure[]> {
-  const lab = await startLab({ say: options.say })
+  const lab = await startLab({ say: options.say, storage: 'disk' })
   const figures: Figure[] = []
   try {
     const trio = await startTrio(lab)

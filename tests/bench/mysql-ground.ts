@@ -16,7 +16,7 @@ const SETTINGS = ['innodb_buffer_pool_size = 512M', 'innodb_redo_log_capacity = 
 export type MysqlGround = { readonly lab: Lab; readonly trio: Trio; readonly reader: LabMysql }
 
 export async function startServers({ say }: BenchOptions, wide: boolean): Promise<MysqlGround> {
-  const lab = await startLab({ say, ...(wide ? { delays: WAN_DELAYS } : {}) })
+  const lab = await startLab({ say, storage: 'disk', ...(wide ? { delays: WAN_DELAYS } : {}) })
   try {
     const trio = await startTrio(lab, SETTINGS)
     const reader = await lab.mysql({

@@ -355,13 +355,13 @@ test('archived binlogs are taken off the servers, others are not', async () => {
   // Without an archive only what never had a transaction may go.
   await purgeServers(alone, new Map())
   expect(await logs()).toBeGreaterThan(1)
-  const purged = await until(
-    'the archive has what is in the older files',
-    async () => (await purgeServers(alone, archive.archiver.archived))[0],
-    LIMITS,
-  )
-  expect(purged).toMatchObject({ server: 'mysql_slave_eu' })
-  expect(await logs()).toBe(1)
+  const servers = new Set<string>()
+  const isPurged = async () => {
+    for (const { server } of await purgeServers(alone, archive.archiver.archived)) servers.add(server)
+    return (await logs()) === 1
+  }
+  await until('the archive has what is in the older files', isPurged, LIMITS)
+  expect([...servers]).toEqual(['mysql_slave_eu'])
 })
 
 test('a directory that is not empty is refused and left alone', async () => {
@@ -428,13 +428,16 @@ test('without room nothing is begun, and what there was stays', async () => {
   }
 })
 
-test('a backup that is broken off leaves nothing', async () => {
-  const stop = new AbortController()
-  const progress = (step: string) => {
-    if (step.startsWith('copying')) stop.abort(new Error('broken off'))
-  }
-  await expect(createBackup({ catalogue, settings, progress, signal: stop.signal })).rejects.toThrow('broken off')
-  expect(await catalogue.list()).toMatchObject({ unfinished: [], faults: [] })
-  expect((await catalogue.list()).full).toHaveLength(1)
-  expect(readdirSync(settings.workDirectory)).toEqual([])
-})
+test.for(['starting', 'opening', 'encrypting'])(
+  'a backup that is broken off while it is %s leaves nothing',
+  async (step) => {
+    const stop = new AbortController()
+    const progress = (now: string) => {
+      if (now.startsWith(step)) stop.abort(new Error('broken off'))
+    }
+    await expect(createBackup({ catalogue, settings, progress, signal: stop.signal })).rejects.toThrow('broken off')
+    expect(await catalogue.list()).toMatchObject({ unfinished: [], faults: [] })
+    expect((await catalogue.list()).full).toHaveLength(1)
+    expect(readdirSync(settings.workDirectory)).toEqual([])
+  },
+)

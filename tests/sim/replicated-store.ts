@@ -35,6 +35,10 @@ type Transaction = {
   readonly broken: () => void
 }
 
+/** What a transaction holds before its commit. */
+type Grant = { readonly lock: Lock; readonly seq: number }
+
+const NOTHING: Grant = { lock: 'none', seq: 0 }
 const ACKNOWLEDGED_TYPICAL_US = 1_500
 const ACKNOWLEDGED_WORST_US = 15_000
 const NOBODY: Held = {
@@ -59,6 +63,7 @@ export class ReplicatedStore implements Store {
   #phantoms: Effect[] = []
   /** Not acknowledged yet, in the order of the binlog. */
   #underWay: Transaction[] = []
+  readonly #granted = new Set<Grant>()
   #waiting: { readonly goOn: () => void; readonly broken: () => void }[] = []
   #waitingAlone = 0
 
@@ -84,15 +89,18 @@ export class ReplicatedStore implements Store {
   }
 
   async claim({ region, origin, seen, early, ttl_ms, pinned }: Claim): Promise<Epoch | null> {
-    await this.#locked('alone', 0)
+    const grant = await this.#locked('alone', 0)
     const { lease, rows } = this.#visible
-    if (lease.epoch !== seen) return null
-    if (!early && lease.holder !== null && lease.expires_us > this.#database.now_us()) return null
+    const isHeld = !early && lease.holder !== null && lease.expires_us > this.#database.now_us()
+    if (lease.epoch !== seen || isHeld) {
+      this.#giveBack(grant)
+      return null
+    }
     const epoch = (seen + 1) as Epoch
     const expires_us = this.#database.now_us() + ttl_ms * 1_000
     const behind = this.#faults.keepBehindGap ? [] : behindGap(rows)
     if (behind.length > 0) this.#scheduler.log(`${region} claims epoch ${epoch} and removes ${behind.join()}`)
-    await this.#commit('alone', 0, (state) => {
+    await this.#commit(grant, (state) => {
       state.lease = { epoch, holder: region, origin, expires_us, reservedFor: null, pinned }
       for (const seq of behind) state.rows.delete(seq)
     })
@@ -102,16 +110,19 @@ export class ReplicatedStore implements Store {
   async renew(epoch: Epoch, ttl_ms: number): Promise<boolean> {
     if (!this.#isHeld(epoch)) return false
     const expires_us = this.#database.now_us() + ttl_ms * 1_000
-    await this.#commit('none', 0, (state) => {
+    await this.#commit(NOTHING, (state) => {
       if (state.lease.epoch === epoch && state.lease.holder !== null) state.lease = { ...state.lease, expires_us }
     })
     return true
   }
 
   async release(epoch: Epoch, reservedFor: RegionName | null, pinned: boolean): Promise<boolean> {
-    await this.#locked('alone', 0)
-    if (!this.#isHeld(epoch)) return false
-    await this.#commit('alone', 0, (state) => {
+    const grant = await this.#locked('alone', 0)
+    if (!this.#isHeld(epoch)) {
+      this.#giveBack(grant)
+      return false
+    }
+    await this.#commit(grant, (state) => {
       state.lease = { ...state.lease, holder: null, origin: 0, reservedFor, pinned }
     })
     return true
@@ -119,14 +130,15 @@ export class ReplicatedStore implements Store {
 
   async append(holder: string, origin: number, epoch: Epoch, batch: Uint8Array): Promise<AppendResult> {
     const { seq, shard, commandCount } = readBatchHeader(batch)
-    await this.#locked('shared', seq)
-    const result =
-      this.#isOwn(epoch, origin) && !this.#visible.rows.has(seq) ? null : await this.#whatHappened(origin, epoch, batch)
-    if (result === null) {
+    const grant = await this.#locked('shared', seq)
+    let what: AppendResult = 'committed'
+    if (this.#isOwn(epoch, origin) && !this.#visible.rows.has(seq)) {
       const bytes = batch.slice()
-      await this.#commit('shared', seq, (state) => void state.rows.set(seq, { bytes, holder }))
+      await this.#commit(grant, (state) => void state.rows.set(seq, { bytes, holder }))
+    } else {
+      this.#giveBack(grant)
+      what = await this.#whatHappened(origin, epoch, batch)
     }
-    const what = result ?? 'committed'
     this.#scheduler.log(`journal ${shard}: batch ${seq} of ${commandCount} in epoch ${epoch} by ${holder}: ${what}`)
     return what
   }
@@ -153,7 +165,7 @@ export class ReplicatedStore implements Store {
   async prune(through: Seq): Promise<void> {
     const last = Math.max(...this.#visible.rows.keys())
     const old = [...this.#visible.rows.keys()].filter((seq) => seq <= through && seq < last)
-    await this.#commit('none', 0, (state) => {
+    await this.#commit(NOTHING, (state) => {
       for (const seq of old) state.rows.delete(seq)
     })
   }
@@ -175,7 +187,7 @@ export class ReplicatedStore implements Store {
     if (!this.#faults.foundIsCommitted) await this.#settle()
     const there = this.#visible.rows.get(seq)
     if (there !== undefined && Buffer.from(hashOf(there.bytes)).equals(hashOf(batch))) return 'committed'
-    await this.#commit('none', 0, () => {})
+    await this.#commit(NOTHING, () => {})
     if (!this.#isOwn(epoch, origin)) return 'fenced'
     if (there !== undefined) return 'conflict'
     throw new DatabaseUnavailable('the lease changed meanwhile')
@@ -183,7 +195,7 @@ export class ReplicatedStore implements Store {
 
   /** Acknowledged on top of whatever might vanish. */
   async #settle(): Promise<void> {
-    if (this.#phantoms.length > 0 && !this.#faults.readUnsettled) await this.#commit('none', 0, () => {})
+    if (this.#phantoms.length > 0 && !this.#faults.readUnsettled) await this.#commit(NOTHING, () => {})
   }
 
   #isOwn(epoch: Epoch, origin: number): boolean {
@@ -194,7 +206,8 @@ export class ReplicatedStore implements Store {
     return this.#visible.lease.epoch === epoch && this.#visible.lease.holder !== null
   }
 
-  async #locked(lock: Lock, seq: number): Promise<void> {
+  /** Held from the moment it is granted, as a row's lock is, until it is given back or its commit is acknowledged. */
+  async #locked(lock: Lock, seq: number): Promise<Grant> {
     if (lock === 'alone') this.#waitingAlone++
     try {
       while (this.#isBlocked(lock, seq)) {
@@ -202,20 +215,29 @@ export class ReplicatedStore implements Store {
           this.#waiting.push({ goOn: resolve, broken: () => reject(new DatabaseUnavailable('fail-over')) }),
         )
       }
+      const grant = { lock, seq }
+      this.#granted.add(grant)
+      return grant
     } finally {
       if (lock === 'alone') this.#waitingAlone--
     }
   }
 
-  #isBlocked(lock: Lock, seq: number): boolean {
-    if (lock === 'alone') {
-      return !this.#faults.claimAtOnce && this.#underWay.some((other) => other.lock !== 'none')
-    }
-    // Who waits for the row alone is not overtaken.
-    return this.#waitingAlone > 0 || this.#underWay.some((other) => other.lock === 'alone' || other.seq === seq)
+  #giveBack(grant: Grant): void {
+    this.#granted.delete(grant)
+    for (const { goOn } of this.#waiting.splice(0)) goOn()
   }
 
-  #commit(lock: Lock, seq: number, effect: Effect): Promise<void> {
+  #isBlocked(lock: Lock, seq: number): boolean {
+    const others = [...this.#granted, ...this.#underWay]
+    if (lock === 'alone') return !this.#faults.claimAtOnce && others.some((other) => other.lock !== 'none')
+    // Who waits for the row alone is not overtaken.
+    return this.#waitingAlone > 0 || others.some((other) => other.lock === 'alone' || other.seq === seq)
+  }
+
+  #commit(grant: Grant, effect: Effect): Promise<void> {
+    const { lock, seq } = grant
+    this.#granted.delete(grant)
     return new Promise((resolve, reject) => {
       const broken = () => reject(new DatabaseUnavailable('fail-over'))
       const transaction: Transaction = { effect, lock, seq, done: resolve, broken }

@@ -9,7 +9,6 @@
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ensureDocker } from './docker.ts'
 import { ensureImage } from './images.ts'
@@ -17,6 +16,7 @@ import { type LabMysql, type LabMysqlOptions, startLabMysql } from './mysql.ts'
 import { type Delays, LabNetwork } from './network.ts'
 import { type LabRedis, type LabRedisOptions, startLabRedis } from './redis.ts'
 import { type Slot, takeSlot } from './slot.ts'
+import { type Storage, storageFolder } from './storage.ts'
 
 export const REGIONS = ['us-east', 'eu-west', 'asia-pacific'] as const
 
@@ -27,6 +27,8 @@ export type LabOptions = {
   readonly regions?: readonly string[]
   /** Without: a network without delays that costs no processor time. */
   readonly delays?: Delays
+  /** `memory` if not given: processes and networks are killed here, not machines. Whoever measures wants `disk`. */
+  readonly storage?: Storage
   readonly say?: (line: string) => void
 }
 
@@ -130,11 +132,12 @@ export class Lab {
 }
 
 export async function startLab(options: LabOptions = {}): Promise<Lab> {
-  const { regions = REGIONS, delays = null, say = (line) => process.stderr.write(`lab: ${line}\n`) } = options
+  const { regions = REGIONS, delays = null, storage = 'memory' } = options
+  const say = options.say ?? ((line: string) => void process.stderr.write(`lab: ${line}\n`))
   const endDocker = await ensureDocker(say)
   const image = await ensureImage('mysql', say)
   const slot = takeSlot()
-  const directory = mkdtempSync(join(tmpdir(), `wintrades-lab${slot.number}-`))
+  const directory = mkdtempSync(join(storageFolder(storage, slot.number), `wintrades-lab${slot.number}-`))
   try {
     const network = await LabNetwork.start({ number: slot.number, directory, image, regions, delays })
     return new Lab({ slot, directory, network, say, endDocker })

@@ -93,6 +93,10 @@ function durability(): Section {
       enforce_gtid_consistency: 'ON',
       log_replica_updates: 'ON',
       binlog_row_image: 'FULL',
+      // A transaction is then two events instead of five. A voter syncs its relay log after each event, which is what an acknowledgement waits for: twice as
+      // many commits a second on one disk (ADR 0015); and the bytes between the regions are fewer.
+      binlog_transaction_compression: 'ON',
+      binlog_transaction_compression_level_zstd: 1,
     },
   }
 }
