@@ -1,10 +1,13 @@
 // What a deployment's files say, as pure functions: a description in, text out. Reads and writes nothing itself.
 
+export { type ContentFault, Fields } from './fields.ts'
+export * from './model.ts'
 export {
   MYSQL_LAYOUT,
   type MysqlServer,
   renderMysqlConfiguration,
 } from './mysql/server-configuration.ts'
+export { readTopology, type ShardRegions, type TopologyResult } from './read.ts'
 export {
   REDIS_LAYOUT,
   REDIS_NODE_TIMEOUT_MS,

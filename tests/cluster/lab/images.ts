@@ -1,5 +1,5 @@
 // The lab's container images, built once from Debian packages: no registry is asked. An image is named by its recipe, so that a changed
-// recipe is a new image. On a machine with a registry the same tests can run with other images, named in LAB_IMAGE_MYSQL and LAB_IMAGE_REDIS.
+// recipe is a new image. On a machine with a registry the same tests can run with other images, named in LAB_IMAGE_MYSQL, LAB_IMAGE_REDIS, ….
 
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { run } from './shell.ts'
 import { until } from './until.ts'
 
-export type ImageName = 'mysql' | 'redis'
+export type ImageName = 'mysql' | 'redis' | 'haproxy' | 'varnish' | 'prometheus' | 'checks'
 
 type Recipe = {
   readonly suite: string
@@ -38,6 +38,12 @@ const RECIPES: Readonly<Record<ImageName, Recipe>> = {
     prepare: TRIM,
     changes: ['ENV LANG=C.UTF-8'],
   },
+  // Only sid has HAProxy 3.2.
+  haproxy: { suite: 'sid', packages: ['haproxy'], prepare: TRIM, changes: ['ENV LANG=C.UTF-8'] },
+  varnish: { suite: 'trixie', packages: ['varnish'], prepare: TRIM, changes: ['ENV LANG=C.UTF-8'] },
+  prometheus: { suite: 'trixie', packages: ['prometheus'], prepare: TRIM, changes: ['ENV LANG=C.UTF-8'] },
+  // Programs that only look at files.
+  checks: { suite: 'trixie', packages: ['shellcheck', 'docker-cli'], prepare: TRIM, changes: ['ENV LANG=C.UTF-8'] },
 }
 
 /** The image's name, built first if it is not there. Several processes may ask at once: one builds. */

@@ -1,10 +1,10 @@
 // operator.yml → typed configuration, or every fault at once with its line. Sections belong to the operator's parts; each part reads its own.
 
 import { type ContentFault, type FileFault, readYamlFile } from '@wintrades/platform'
+import { Fields } from '@wintrades/topology'
 import { readBackupSection } from '../backup/configuration.ts'
 import type { BackupSettings } from '../backup/settings.ts'
 import { type DatabaseConfiguration, readDatabaseSection } from './database/configuration.ts'
-import { Fields } from './fields.ts'
 import { type HistoryConfiguration, readHistorySection } from './history/configuration.ts'
 import { type RedisConfiguration, readRedisSection } from './redis/configuration.ts'
 
@@ -24,6 +24,7 @@ export type ConfigurationResult =
   | { readonly ok: false; readonly faults: readonly FileFault[] }
 
 const OPERATORS_MAX = 32
+const EXAMPLE = 'operator.example.yml'
 
 export function readOperatorFile(file: string): ConfigurationResult {
   return readYamlFile(file, check)
@@ -35,13 +36,15 @@ function check(
   | { readonly ok: true; readonly configuration: OperatorConfiguration }
   | { readonly ok: false; readonly faults: readonly ContentFault[] } {
   const faults: ContentFault[] = []
-  const fields = new Fields(raw, '', faults)
+  const fields = new Fields(raw, '', faults, EXAMPLE)
   const database = fields.has('database') ? readDatabaseSection(fields.inner('database')) : null
   const configuration: OperatorConfiguration = {
     http: readHttp(fields.inner('http')),
     operators: fields.has('operators') ? readOperators(fields.inner('operators')) : {},
     database,
-    history: readHistorySection(fields.has('history') ? fields.inner('history') : new Fields({}, 'history', faults)),
+    history: readHistorySection(
+      fields.has('history') ? fields.inner('history') : new Fields({}, 'history', faults, EXAMPLE),
+    ),
     redis: fields.has('redis') ? readRedisSection(fields.inner('redis')) : null,
     backup: fields.has('backup') ? readBackupSection(fields.inner('backup'), database) : null,
   }

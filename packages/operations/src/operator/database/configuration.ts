@@ -1,7 +1,6 @@
 // The section `database` of operator.yml.
 
-import { MYSQL_LAYOUT } from '@wintrades/topology'
-import type { Fields } from '../fields.ts'
+import { type Fields, MYSQL_LAYOUT } from '@wintrades/topology'
 import { readTime, type SunTime } from './follow-the-sun.ts'
 import type { Account, DatabaseAccess, DatabaseServer } from './server.ts'
 

@@ -1,7 +1,7 @@
 // The section `history` of operator.yml.
 
 import { PARTITION_POLICY, type PartitionPolicy } from '@wintrades/marketdata'
-import type { Fields } from '../fields.ts'
+import type { Fields } from '@wintrades/topology'
 
 export type HistoryConfiguration = { readonly policy: PartitionPolicy }
 

@@ -1,7 +1,7 @@
 // The section `redis` of operator.yml, and its list of nodes as the file has it now: nodes are added and taken out by editing it.
 
 import { readFileSync, statSync } from 'node:fs'
-import type { Fields } from '../fields.ts'
+import type { Fields } from '@wintrades/topology'
 import type { RedisAccess } from './node-connection.ts'
 import type { ListedNode } from './watch.ts'
 

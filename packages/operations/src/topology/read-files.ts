@@ -1,0 +1,32 @@
+// topology.yml and markets.yml of a deployment, checked by themselves and against each other.
+
+import { existsSync } from 'node:fs'
+import { type Markets, readMarkets } from '@wintrades/domain'
+import { type FileFault, formatFileFault, readYamlFile } from '@wintrades/platform'
+import { readTopology, type Topology } from '@wintrades/topology'
+import { inRepository } from '../repository.ts'
+
+export type DeploymentResult =
+  | { readonly ok: true; readonly topology: Topology; readonly markets: Markets }
+  | { readonly ok: false; readonly faults: readonly FileFault[] }
+
+/** The installation's own, or the example that comes with the platform. */
+export function topologyFile(): string {
+  const own = inRepository('topology.yml')
+  return existsSync(own) ? own : inRepository('topology.example.yml')
+}
+
+export function readDeployment(file: string, marketsFile: string): DeploymentResult {
+  const markets = readYamlFile(marketsFile, readMarkets)
+  if (!markets.ok) return markets
+  const read = readYamlFile(file, (raw) => readTopology(raw, markets.markets.shards))
+  return read.ok ? { ok: true, topology: read.topology, markets: markets.markets } : read
+}
+
+/** For commands, which can do nothing without. */
+export function requireDeployment(file: string, marketsFile = inRepository('markets.yml')): Topology {
+  const result = readDeployment(file, marketsFile)
+  if (result.ok) return result.topology
+  const faults = result.faults.map(formatFileFault).join('\n')
+  throw new Error(`the topology cannot be used (topology.example.yml explains every key)\n${faults}`)
+}
