@@ -141,6 +141,7 @@ test('the fault of the drill cache-loss: every node emptied, cut off and frozen,
     replicasPerMaster: 1,
     account: { user: 'wintrades_operator', passwordFile: one.passwordFileOf('operator') },
     authorityFile: one.authorityFile,
+    certificateName: null,
   })
   await until('the gateways are connected', () => clusters.every(({ ready }) => ready), { timeout_ms: 60_000 })
   const notes: string[] = []

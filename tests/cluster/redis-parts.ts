@@ -42,6 +42,7 @@ export function startOperator(name: string, nodes: () => readonly LabRedis[]): R
       user: 'wintrades_operator',
       password: () => one.passwordOf('operator'),
       ca: readFileSync(one.authorityFile, 'utf8'),
+      certificateName: null,
     },
     logger: createLogger('operator', { write }),
     interval_ms: 300,

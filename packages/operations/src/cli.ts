@@ -62,6 +62,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import('./commands/audit.ts')).auditCommand(),
   },
   {
+    name: 'render',
+    summary: 'write every file of a deployment from topology.yml',
+    load: async () => (await import('./commands/render.ts')).renderCommand(),
+  },
+  {
     name: 'docs',
     summary: 'write the reference pages that come from the code',
     load: async () => (await import('./commands/docs.ts')).docsCommand(),

@@ -4,6 +4,7 @@ import { isAddress, overlap, parseNetwork } from './addresses.ts'
 import type { ContentFault } from './fields.ts'
 import { CONTINENTS, type Topology } from './model.ts'
 import type { ShardRegions } from './read.ts'
+import { serverIdOf } from './stack/database.ts'
 
 const VOTERS = 3
 const REDIS_MASTERS_MIN = 3
@@ -132,6 +133,13 @@ function checkDatabase({ regions, database }: Topology, fault: Report): void {
       fault(`${path}.region`, `must be a region of this file: ${names.join(', ')}; it is ${region}`)
     if (servers.findIndex((other) => other.name === name) < index) fault(`${path}.name`, `is there twice: ${name}`)
   })
+  servers.forEach(({ name }, index) => {
+    const other = servers.find(
+      (earlier, at) => at < index && earlier.name !== name && serverIdOf(earlier.name) === serverIdOf(name),
+    )
+    if (other !== undefined)
+      fault(`database.servers[${index}].name`, `gives the same server number as ${other.name}: choose another name`)
+  })
   const voters = servers.filter(({ role }) => role === 'voter')
   if (voters.length !== VOTERS)
     fault(
@@ -146,15 +154,24 @@ function checkDatabase({ regions, database }: Topology, fault: Report): void {
   })
 }
 
-const SERVICES = ['global_loadbalancer', 'operations_door', 'redis_cluster', 'cdn_cache', 'prometheus']
+const TAKEN = [
+  'global_loadbalancer',
+  'operations_door',
+  'redis_cluster',
+  'cdn_cache',
+  'prometheus',
+  'redis',
+  'backups',
+  'content',
+]
 
 function checkServices({ regions, database, cache }: Topology, fault: Report): void {
   const taken = new Set([
-    ...SERVICES,
+    ...TAKEN,
     ...regions.flatMap(({ name }) => [`app_${name.replaceAll('-', '_')}`, `operator_${name.replaceAll('-', '_')}`]),
   ])
   database.servers.forEach(({ name }, index) => {
-    if (taken.has(name)) fault(`database.servers[${index}].name`, `is the name of another service: ${name}`)
+    if (taken.has(name)) fault(`database.servers[${index}].name`, `is the name of another service or volume: ${name}`)
   })
   const nodes_min = REDIS_MASTERS_MIN * (1 + cache.replicasPerMaster)
   if (cache.nodes < nodes_min)

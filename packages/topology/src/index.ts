@@ -14,3 +14,6 @@ export {
   type RedisServer,
   renderRedisConfiguration,
 } from './redis/server-configuration.ts'
+export { type RenderParts, renderDeployment } from './render.ts'
+export { FIXED_FILES, STACK_FILE } from './stack/configs.ts'
+export { type Secret, type SecretContent, secretsOf, variableOf } from './stack/secrets.ts'

@@ -27,7 +27,10 @@ const DOMAINS_MAX = 32
 const NETWORKS_MAX = 256
 const SUN_TIMES_MAX = 24
 const MEMORY_MB_MAX = 4_194_304
-const NAME = /^[a-z][a-z0-9-]{1,31}$/
+// Docker's names of configs have at most 64 characters, of which these are parts.
+const STACK = /^[a-z][a-z0-9-]{1,15}$/
+const NAME = /^[a-z][a-z0-9-]{1,23}$/
+const SERVER = /^[a-z][a-z0-9_]{1,28}$/
 const TIME = /^([01]\d|2[0-3]):[0-5]\d$/
 const DOMAIN = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/
 const IMAGE = /^[a-z0-9]([a-z0-9._/:-]{0,200}[A-Za-z0-9._-])?(@sha256:[0-9a-f]{64})?$/
@@ -40,7 +43,12 @@ export function readTopology(raw: unknown, shards: readonly ShardRegions[]): Top
   const fields = new Fields(raw, '', faults, 'topology.example.yml')
   const regions = fields.list('regions', REGIONS_MAX, readRegion)
   const topology: Topology = {
-    stack: fields.text('stack', NAME, 'a name such as wintradesgo (a-z, 0-9, -)', 'wintradesgo'),
+    stack: fields.text(
+      'stack',
+      STACK,
+      'a name of at most 16 characters such as wintradesgo (a-z, 0-9, -)',
+      'wintradesgo',
+    ),
     tradingMode: fields.oneOf('trading_mode', ['paper', 'live'], 'paper'),
     domains: fields.texts('domains', DOMAINS_MAX, DOMAIN, 'a host name such as trade.example.com'),
     regions,
@@ -150,7 +158,7 @@ function readDatabase(fields: Fields): Database {
     connections_max: fields.integer('connections_max', 50, 100_000, 500),
     binlogKept_hours: fields.integer('binlog_kept_hours', 1, 8_760, 72),
     servers: fields.list('servers', SERVERS_MAX, (item) => ({
-      name: item.text('name', /^[a-z][a-z0-9_]{1,39}$/, 'a name such as mysql_master (a-z, 0-9, _)'),
+      name: item.text('name', SERVER, 'a name such as mysql_master (a-z, 0-9, _)'),
       region: item.text('region', NAME, 'a region such as us-east'),
       role: item.oneOf('role', ['voter', 'reader']),
     })),

@@ -145,7 +145,7 @@ it.each([
     'a server with the name of a service',
     'name: mysql_slave_us',
     'name: redis_cluster',
-    /database\.servers\[3\]\.name is the name of another service/,
+    /database\.servers\[3\]\.name is the name of another service or volume/,
   ],
   [
     'an image that is none',

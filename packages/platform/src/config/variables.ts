@@ -264,6 +264,12 @@ export const VARIABLES = {
     null,
     'Certificates (PEM) of the authority that signed those of the Redis nodes; without it, the well-known ones.',
   ),
+  redisCertificateName: variable(
+    'REDIS_CERTIFICATE_NAME',
+    kinds.host(),
+    null,
+    'The name in the certificates of all Redis nodes; without it, each must name the host or address that its node is reached at.',
+  ),
   redisPrefix: variable(
     'REDIS_PREFIX',
     kinds.text('up to 32 letters, digits, _ : -', /^[\w:-]{0,32}$/),

@@ -9,7 +9,7 @@ import { Cluster, type ClusterOptions, type Redis } from 'ioredis'
 import { CircuitBreaker, CircuitOpenError, observeCircuit } from '../circuit-breaker.ts'
 import type { Logger } from '../logger.ts'
 import type { Metrics } from '../metrics.ts'
-import type { RedisClusterOptions } from './options.ts'
+import type { RedisClusterOptions, RedisTls } from './options.ts'
 
 /** Why a call has no result; the caller does without. */
 export class RedisUnavailable extends Error {
@@ -240,7 +240,6 @@ function messageOf(error: unknown): string {
 
 function clusterOptions(options: RedisClusterOptions) {
   const { user, password, tls, clientName, lookup } = options
-  const connection: ConnectionOptions | null = tls === null ? null : tls.ca === null ? {} : { ca: tls.ca }
   return {
     // Nothing waits for a cluster that is not there.
     enableOfflineQueue: false,
@@ -270,9 +269,16 @@ function clusterOptions(options: RedisClusterOptions) {
       disableClientInfo: true,
       ...(user === null ? {} : { username: user }),
       ...(password === null ? {} : { password }),
-      ...(connection === null ? {} : { tls: connection }),
+      ...(tls === null ? {} : { tls: connectionOptions(tls) }),
     },
   } satisfies ClusterOptions
+}
+
+function connectionOptions({ ca, certificateName }: RedisTls): ConnectionOptions {
+  return {
+    ...(ca === null ? {} : { ca }),
+    ...(certificateName == null ? {} : { servername: certificateName }),
+  }
 }
 
 type Figures = {

@@ -5,14 +5,21 @@ import type { Config } from '../config/variables.ts'
 
 export type RedisNode = { readonly host: string; readonly port: number }
 
+export type RedisTls = {
+  /** PEM; null: the well-known authorities. */
+  readonly ca: string | null
+  /** Name in every node's certificate; null or none: the one its node is reached at. */
+  readonly certificateName?: string | null
+}
+
 export type RedisClusterOptions = {
   /** Some nodes; the others are learned from them. Host names are looked up again with each new connection. */
   readonly nodes: readonly RedisNode[]
   /** null: the default user. */
   readonly user: string | null
   readonly password: string | null
-  /** null: not encrypted. `ca`: PEM; null: the well-known authorities. */
-  readonly tls: { readonly ca: string | null } | null
+  /** null: not encrypted. */
+  readonly tls: RedisTls | null
   /** Starts every key. */
   readonly prefix: string
   /** How connections call themselves. */
@@ -23,7 +30,15 @@ export type RedisClusterOptions = {
 
 type RedisConfig = Pick<
   Config,
-  'redisHost' | 'redisPort' | 'redisUser' | 'redisPassword' | 'redisTls' | 'redisCaFile' | 'redisPrefix' | 'region'
+  | 'redisHost'
+  | 'redisPort'
+  | 'redisUser'
+  | 'redisPassword'
+  | 'redisTls'
+  | 'redisCaFile'
+  | 'redisCertificateName'
+  | 'redisPrefix'
+  | 'region'
 >
 
 /** null: no REDIS_HOST. */
@@ -33,10 +48,14 @@ export function redisOptions(config: RedisConfig): RedisClusterOptions | null {
     nodes: config.redisHost.map(({ host, port }) => ({ host, port: port ?? config.redisPort })),
     user: config.redisUser,
     password: config.redisPassword,
-    tls: config.redisTls === 'on' ? { ca: config.redisCaFile === null ? null : readCa(config.redisCaFile) } : null,
+    tls: config.redisTls === 'on' ? readTls(config) : null,
     prefix: config.redisPrefix,
     clientName: `wintrades-app-${config.region}`,
   }
+}
+
+function readTls({ redisCaFile, redisCertificateName }: RedisConfig): RedisTls {
+  return { ca: redisCaFile === null ? null : readCa(redisCaFile), certificateName: redisCertificateName }
 }
 
 function readCa(file: string): string {

@@ -11,6 +11,8 @@ export type RedisConfiguration = {
   readonly account: { readonly user: string; readonly passwordFile: string }
   /** null: connections are not encrypted. */
   readonly authorityFile: string | null
+  /** null: a node's certificate names its address. */
+  readonly certificateName: string | null
 }
 
 const NODES_MAX = 64
@@ -25,9 +27,10 @@ export function readRedisSection(fields: Fields): RedisConfiguration {
       passwordFile: account.path('password_file'),
     },
     authorityFile: fields.has('authority_file') ? fields.path('authority_file') : null,
+    certificateName: fields.has('certificate_name') ? fields.host('certificate_name') : null,
   }
   account.end()
-  fields.optional('authority_file')
+  for (const key of ['authority_file', 'certificate_name']) fields.optional(key)
   if (configuration.nodes.length === 0) fields.fault('nodes', 'must list at least one node', null)
   for (const [what, of] of [
     ['name', ({ name }: ListedNode) => name],
@@ -50,11 +53,16 @@ function readNode(fields: Fields): ListedNode {
   }
 }
 
-export function redisAccess({ account, authorityFile }: RedisConfiguration): Omit<RedisAccess, 'clientName'> {
+export function redisAccess({
+  account,
+  authorityFile,
+  certificateName,
+}: RedisConfiguration): Omit<RedisAccess, 'clientName'> {
   return {
     user: account.user,
     password: () => readFileSync(account.passwordFile, 'utf8').trimEnd(),
     ca: authorityFile === null ? null : readFileSync(authorityFile, 'utf8'),
+    certificateName,
   }
 }
 

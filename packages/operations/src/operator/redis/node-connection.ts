@@ -9,6 +9,8 @@ export type RedisAccess = {
   readonly password: () => string
   /** PEM of the authority; null: not encrypted. */
   readonly ca: string | null
+  /** Name in every node's certificate; null: its address. */
+  readonly certificateName: string | null
   /** How the connections call themselves; other operators know this one by it. */
   readonly clientName: string
 }
@@ -54,7 +56,7 @@ export class NodeConnection {
   async #connected(): Promise<Redis> {
     if (this.#redis?.status === 'ready') return this.#redis
     this.close()
-    const { user, password, ca, clientName } = this.#access
+    const { user, password, ca, certificateName, clientName } = this.#access
     const redis = new Redis({
       host: this.ip,
       port: this.port,
@@ -70,7 +72,7 @@ export class NodeConnection {
       maxRetriesPerRequest: 0,
       retryStrategy: () => null,
       lazyConnect: true,
-      ...(ca === null ? {} : { tls: { ca } }),
+      ...(ca === null ? {} : { tls: { ca, ...(certificateName === null ? {} : { servername: certificateName }) } }),
     })
     // Each command says itself what went wrong.
     redis.on('error', () => {})

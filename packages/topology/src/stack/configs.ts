@@ -1,0 +1,50 @@
+// Files that containers are given. Their names in the swarm end in a digest of their content: they cannot be changed there, and a changed file is
+// a new one, which makes its services restart and no other.
+
+import type { Topology } from '../model.ts'
+
+/** The file's path in the repository. */
+export type ConfigFile = { readonly name: ConfigName; readonly path: string }
+export type ConfigName = string
+
+export const STACK_FILE = 'docker-compose.global.yml'
+
+/** Files that stand in the repository and are the same everywhere. */
+export const FIXED_FILES = [
+  'markets.yml',
+  'deployment/mysql/entrypoint.sh',
+  'deployment/mysql/initialise.sql',
+  'deployment/redis/entrypoint.sh',
+] as const
+
+export const CONFIGS = {
+  markets: 'markets',
+  mysqlEntrypoint: 'mysql_entrypoint',
+  mysqlInitialise: 'mysql_initialise',
+  mysql: (server: string) => `${server}_cnf`,
+  redisEntrypoint: 'redis_entrypoint',
+  redis: 'redis',
+  operator: (region: string) => `operator_${region.replaceAll('-', '_')}`,
+} as const
+
+export function configFilesOf(topology: Topology): readonly ConfigFile[] {
+  return [
+    { name: CONFIGS.markets, path: 'markets.yml' },
+    { name: CONFIGS.mysqlEntrypoint, path: 'deployment/mysql/entrypoint.sh' },
+    { name: CONFIGS.mysqlInitialise, path: 'deployment/mysql/initialise.sql' },
+    ...topology.database.servers.map(({ name }) => ({ name: CONFIGS.mysql(name), path: mysqlFileOf(name) })),
+    { name: CONFIGS.redisEntrypoint, path: 'deployment/redis/entrypoint.sh' },
+    { name: CONFIGS.redis, path: REDIS_FILE },
+    ...topology.regions.map(({ name }) => ({ name: CONFIGS.operator(name), path: operatorFileOf(name) })),
+  ]
+}
+
+export const REDIS_FILE = 'deployment/redis/redis.conf'
+
+export function mysqlFileOf(server: string): string {
+  return `deployment/mysql/${server}.cnf`
+}
+
+export function operatorFileOf(region: string): string {
+  return `deployment/operator/${region}.yml`
+}
