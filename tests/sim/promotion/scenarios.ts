@@ -35,7 +35,7 @@ export const SCENARIOS: Readonly<Record<string, Omit<Scenario, 'depth'>>> = {
   },
   'a planned promotion': {
     promoters: 2,
-    turns: 24,
+    turns: 30,
     script: [{ at: 1, event: planEu }],
     events: [...SERVERS, ...OPERATORS, isolateUs, heal, wipeAp],
   },

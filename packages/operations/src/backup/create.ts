@@ -231,6 +231,7 @@ async function clone(
 }
 
 async function aborted(signal: AbortSignal): Promise<never> {
+  signal.throwIfAborted()
   return await new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
   })

@@ -5,6 +5,7 @@
 //   full/<id>/backup.json  data.sealed        full/<id>.unfinished/ …   binlogs/<number>-<server>.json  .sealed   …-<server>.open
 //   index-full.json   index-binlogs.json   archive.json   verified.json
 
+import { existsSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readDocument, writeDocument } from './documents.ts'
@@ -227,8 +228,9 @@ export class Catalogue {
         faults.push(messageOf(error))
       }
     }
-    for (const { id } of await this.#readIndex('full'))
-      if (!names.includes(id)) faults.push(`the backup ${id} is missing from ${this.directory}/full`)
+    for (const id of await this.#missing('full', new Set(names), (name) => join('full', name, 'backup.json'))) {
+      faults.push(`the backup ${id} is missing from ${this.directory}/full`)
+    }
     return found.sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
@@ -247,11 +249,19 @@ export class Catalogue {
         faults.push(messageOf(error))
       }
     }
-    const there = new Set(names)
-    for (const { id } of await this.#readIndex('binlogs')) {
-      if (!there.has(id)) faults.push(`the archived binlog ${id} is missing from ${this.directory}/binlogs`)
+    for (const id of await this.#missing('binlogs', new Set(names), (name) => join('binlogs', `${name}.json`))) {
+      faults.push(`the archived binlog ${id} is missing from ${this.directory}/binlogs`)
     }
     return found.sort((a, b) => a.number - b.number || (a.id < b.id ? -1 : 1))
+  }
+
+  /** What the index names and nobody finds. Others may add and remove meanwhile, so what seems to be missing is looked for once more. */
+  async #missing(kind: Kind, there: ReadonlySet<string>, documentOf: (id: string) => string): Promise<string[]> {
+    const suspects = (await this.#readIndex(kind)).filter(({ id }) => !there.has(id))
+    const lost = suspects.filter(({ id }) => !existsSync(join(this.directory, documentOf(id))))
+    if (lost.length === 0) return []
+    const listed = new Set((await this.#readIndex(kind)).map(({ id }) => id))
+    return lost.map(({ id }) => id).filter((id) => listed.has(id))
   }
 
   async #unfinished(): Promise<string[]> {

@@ -4,6 +4,7 @@
 import type { Decision } from './action.ts'
 import { chooseCandidate } from './candidate.ts'
 import { act, because, refuse, wait } from './decision.ts'
+import { followAhead, isAhead } from './follow-ahead.ts'
 import { contains, isEmpty } from './gtid-set.ts'
 import { giveBack, lockVoters } from './locks.ts'
 import {
@@ -25,7 +26,8 @@ import {
   votersOf,
 } from './observation.ts'
 
-export function attempt(view: View, memory: Memory, reason: string): Decision {
+/** `isPlanned`: the primary serves, and another voter shall. */
+export function attempt(view: View, memory: Memory, reason: string, isPlanned = false): Decision {
   const voters = votersOf(view)
   const hearing = voters.find((voter) => voter.channel.receiver === 'receiving' && !isAnswering(view, voter))
   if (hearing !== undefined) {
@@ -38,6 +40,7 @@ export function attempt(view: View, memory: Memory, reason: string): Decision {
     refuseTooFew(view, memory, formed) ??
     refuseApart(view, memory, formed) ??
     lockVoters(view, formed, memory, reason) ??
+    (isPlanned ? followAhead(view, memory, reason) : null) ??
     promote(view, memory, reason)
   )
 }
@@ -126,12 +129,15 @@ function fence(view: View, memory: Memory, term: Term, held: readonly ServerStat
   if (target !== undefined && isCatchingUp(view, target)) {
     return wait(memory, `${reason}; ${target.name} is receiving the last transactions of ${target.channel.source}`)
   }
-  const running = held.find((voter) => isClosed(voter) && voter.channel.receiver !== 'stopped')
+  const runners = held.filter((voter) => isClosed(voter) && voter.channel.receiver !== 'stopped')
+  const isFencedEnough = held.filter(isFenced).length >= quorumOf(view)
+  // Who follows the target ahead has nothing that the target lacks, and is stopped only where the quorum needs it.
+  const running = runners.find((voter) => !isAhead(view, voter)) ?? (isFencedEnough ? undefined : runners[0])
   if (running !== undefined) {
     const line = `stop ${running.name} receiving from ${running.channel.source ?? 'nobody'}`
     return act(memory, { kind: 'fence_replica', server: running.name, guard }, because(reason, line))
   }
-  if (held.filter(isFenced).length >= quorumOf(view)) return null
+  if (isFencedEnough) return null
   return wait(memory, `${reason}; fewer than ${quorumOf(view)} voters are fenced yet`)
 }
 

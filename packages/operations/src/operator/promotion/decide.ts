@@ -4,6 +4,7 @@
 import type { Decision } from './action.ts'
 import { attempt } from './attempt.ts'
 import { act, refuse, wait } from './decision.ts'
+import { isAhead } from './follow-ahead.ts'
 import { keep, needsClone, strayVoters } from './keep.ts'
 import {
   isBlocked,
@@ -23,13 +24,13 @@ export function decide(view: View, memory: Memory): Decision {
   if (primary === null) return attempt(view, memory, 'No voter that answers is open')
   const other = view.servers.filter(isReachable).find((server) => server !== primary && !server.isReadOnly)
   if (other !== undefined) return closeOther(primary, other)
-  const stranded = strandedVoter(view, primary)
+  const obstacle = obstacleToPlan(view, primary)
+  const stranded = strandedVoter(view, primary, obstacle === null)
   if (stranded !== null) {
     const line = `${stranded.name} belongs to term ${stranded.term?.number}, later than ${rowNumber(primary)} of ${primary.name}`
     return attempt(view, memory, line)
   }
-  const obstacle = obstacleToPlan(view, primary)
-  if (obstacle === null) return attempt(view, memory, `Promotion of ${view.promoteTo} was asked for`)
+  if (obstacle === null) return attempt(view, memory, `Promotion of ${view.promoteTo} was asked for`, true)
   const decision = keep(view, primary)
   if (obstacle === 'none asked for' || decision.outcome === 'act') return decision
   return refuse(NOTHING_REMEMBERED, `${view.promoteTo} cannot be promoted now: ${obstacle}`)
@@ -50,14 +51,15 @@ function closeOther(primary: ServerState, other: ServerState): Decision {
 
 /**
  * A voter that a later, unfinished attempt has drawn in and that no longer follows the primary; or any such voter, while another one
- * needs a clone. Only a new term can bring it back.
+ * needs a clone. Only a new term can bring it back. Who follows the target of a planned promotion ahead is where it should be.
  */
-function strandedVoter(view: View, primary: ServerState): ServerState | null {
+function strandedVoter(view: View, primary: ServerState, isPlanned: boolean): ServerState | null {
   const strays = strayVoters(view, primary)
   const isCloneNeeded = votersOf(view).some((voter) => voter !== primary && needsClone(primary, voter))
   if (isCloneNeeded) return strays[0] ?? null
   const isFollowing = ({ channel }: ServerState) => channel.source === primary.name && channel.receiver !== 'stopped'
-  return strays.find((voter) => voter !== primary && !isFollowing(voter)) ?? null
+  const isPlace = (voter: ServerState) => isFollowing(voter) || (isPlanned && isAhead(view, voter))
+  return strays.find((voter) => voter !== primary && !isPlace(voter)) ?? null
 }
 
 /** Why the promotion asked for cannot be begun; null: it can. */

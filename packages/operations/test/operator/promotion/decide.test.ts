@@ -133,8 +133,47 @@ describe('refusals', () => {
 describe('a planned promotion', () => {
   const held: Change = { lock: 'mine', term: MINE }
 
+  it('lets the third voter follow the target before anything is closed', () => {
+    const locked: Change = { lock: 'mine' }
+    const decided = (ap: Change) =>
+      decide(view({ us: locked, eu: locked, ap: { ...locked, ...ap } }, 'eu'), NOTHING_REMEMBERED)
+    expect(actionOf(decided({}))).toMatchObject({ kind: 'fence_replica', server: 'ap' })
+    expect(actionOf(decided({ channel: { receiver: 'stopped' } }))).toMatchObject({
+      kind: 'attach',
+      server: 'ap',
+      source: 'eu',
+      term: { number: 1 },
+    })
+    const connecting = decided({ channel: { source: 'eu', receiver: 'connecting' } })
+    expect(connecting).toMatchObject({ outcome: 'wait', action: null })
+    expect(connecting.line).toContain('ap is connecting to eu, while eu acknowledges')
+    expect(actionOf(decided({ channel: { source: 'eu' } }))).toMatchObject({ kind: 'raise_term', server: 'us' })
+  })
+
+  it('does not let it follow a target that lacks what it has', () => {
+    const ap: Change = { lock: 'mine', channel: { receiver: 'stopped' }, executed: ofUs(1, 12) }
+    expect(decide(view({ us: { lock: 'mine' }, eu: { lock: 'mine' }, ap }, 'eu'), NOTHING_REMEMBERED)).toMatchObject({
+      outcome: 'wait',
+      action: null,
+    })
+  })
+
+  it('leaves who follows the target ahead where it is, while two others are fenced', () => {
+    const us = { ...held, ...CLOSED }
+    const ap: Change = { ...held, channel: { source: 'eu' } }
+    expect(actionOf(decide(view({ us, eu: FENCED, ap }, 'eu'), ATTEMPT))).toMatchObject({
+      kind: 'write_term',
+      server: 'eu',
+    })
+    expect(actionOf(decide(view({ us: GONE, eu: FENCED, ap }, 'eu'), ATTEMPT))).toMatchObject({
+      kind: 'fence_replica',
+      server: 'ap',
+    })
+  })
+
   it('closes the primary first, while its replicas receive', () => {
-    expect(actionOf(decide(view({ us: held, eu: held, ap: held }, 'eu'), ATTEMPT))).toMatchObject({
+    const ap: Change = { ...held, channel: { source: 'eu' } }
+    expect(actionOf(decide(view({ us: held, eu: held, ap }, 'eu'), ATTEMPT))).toMatchObject({
       kind: 'fence_primary',
       server: 'us',
     })
