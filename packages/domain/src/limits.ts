@@ -3,6 +3,10 @@
 export const LIMITS = {
   /** Shards in one venue: four bits of every order id. */
   shards_max: 16,
+  calendars_max: 256,
+  calendar_phases_max: 32,
+  /** Holidays, and short days. */
+  calendar_exceptions_max: 4_096,
   assets_max: 1_024,
   instruments_max: 4_096,
   accounts_max: 4_000_000,

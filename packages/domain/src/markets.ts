@@ -1,10 +1,12 @@
 // The venue's markets as `markets.yml` states them: shards, assets, instruments. Pure: the text is parsed elsewhere, this
 // checks the result whole, names every fault with its path, and derives the integers the engine works with.
 
+import { readCalendar, type SessionCalendar } from './calendars.ts'
 import type { InstrumentDefinition } from './commands.ts'
 import { formatDecimal, parseDecimal } from './decimal.ts'
 import type { Amount, AssetId, InstrumentId, Price, Quantity, RegionName, ShardIndex } from './identifiers.ts'
 import { LIMITS } from './limits.ts'
+import { type MarketsFault, Reader } from './markets-reader.ts'
 import { Phase } from './orders.ts'
 
 export type Shard = {
@@ -39,6 +41,8 @@ export type Instrument = {
   /** A tick and a lot, in units of `10^-priceScale` and `10^-quantityScale`. */
   readonly tick: number
   readonly lot: number
+  /** When it trades; null: always. */
+  readonly calendar: SessionCalendar | null
   readonly definition: InstrumentDefinition
 }
 
@@ -47,9 +51,6 @@ export type Markets = {
   readonly assets: readonly Asset[]
   readonly instruments: readonly Instrument[]
 }
-
-/** A fault of `markets.yml`: where (`instruments[2].tick_size`), and what to write instead. */
-export type MarketsFault = { readonly path: string; readonly message: string }
 
 export type MarketsResult =
   | { readonly ok: true; readonly markets: Markets }
@@ -63,6 +64,7 @@ const INSTRUMENT_KEYS = [
   'id',
   'symbol',
   'shard',
+  'calendar',
   'tick_size',
   'lot_size',
   'price_max',
@@ -80,7 +82,7 @@ const INSTRUMENT_KEYS = [
 /** Checks parsed `markets.yml` and derives the model; every fault is reported, not only the first. */
 export function readMarkets(raw: unknown): MarketsResult {
   const reader = new Reader()
-  const root = reader.object(raw, 'markets.yml', ['shards', 'assets', 'instruments'])
+  const root = reader.object(raw, 'markets.yml', ['shards', 'assets', 'calendars', 'instruments'])
   const shards = reader.list(root['shards'], 'shards', LIMITS.shards_max).map((item, i) => readShard(reader, item, i))
   const assets = reader.list(root['assets'], 'assets', LIMITS.assets_max).map((item, i) => readAsset(reader, item, i))
   reader.unique(
@@ -98,9 +100,20 @@ export function readMarkets(raw: unknown): MarketsResult {
     'assets',
     'id',
   )
+  const calendars =
+    root['calendars'] === undefined
+      ? []
+      : reader
+          .list(root['calendars'], 'calendars', LIMITS.calendars_max)
+          .map((item, i) => readCalendar(reader, item, i))
+  reader.unique(
+    calendars.map((calendar) => calendar.name),
+    'calendars',
+    'name',
+  )
   const instruments = reader
     .list(root['instruments'], 'instruments', LIMITS.instruments_max)
-    .map((item, i) => readInstrument(reader, item, i, shards, assets))
+    .map((item, i) => readInstrument(reader, item, i, { shards, assets, calendars }))
   reader.unique(
     instruments.map((instrument) => instrument?.symbol),
     'instruments',
@@ -184,8 +197,15 @@ function readInstrument(
   reader: Reader,
   raw: unknown,
   index: number,
-  shards: readonly Shard[],
-  assets: readonly Asset[],
+  {
+    shards,
+    assets,
+    calendars,
+  }: {
+    readonly shards: readonly Shard[]
+    readonly assets: readonly Asset[]
+    readonly calendars: readonly SessionCalendar[]
+  },
 ): Instrument | null {
   const path = `instruments[${index}]`
   const item = reader.object(raw, path, INSTRUMENT_KEYS)
@@ -202,6 +222,12 @@ function readInstrument(
   if (base === undefined) reader.fault(`${path}.symbol`, `asset ${baseCode ?? ''} is not listed under assets`)
   if (quote === undefined) reader.fault(`${path}.symbol`, `asset ${quoteCode ?? ''} is not listed under assets`)
   if (shard === undefined) reader.fault(`${path}.shard`, `must be one of ${shards.map((one) => one.name).join(', ')}`)
+  const calendar = calendars.find((candidate) => candidate.name === item['calendar']) ?? null
+  if (calendar === null && item['calendar'] !== undefined) {
+    const known =
+      calendars.length === 0 ? 'listed under calendars' : `one of ${calendars.map((one) => one.name).join(', ')}`
+    reader.fault(`${path}.calendar`, `must be ${known}`)
+  }
   const id = reader.integer(item['id'], `${path}.id`, 1, LIMITS.instruments_max) as InstrumentId
   const price = reader.step(item['tick_size'], `${path}.tick_size`)
   const quantity = reader.step(item['lot_size'], `${path}.lot_size`)
@@ -253,11 +279,13 @@ function readInstrument(
     quantityScale: quantity.scale,
     tick: price.step,
     lot: quantity.step,
+    calendar,
     definition: {
       instrument: id,
       base: base.id,
       quote: quote.id,
-      phase: Phase.continuous,
+      // The calendar opens it.
+      phase: calendar === null ? Phase.continuous : Phase.closed,
       baseUnitsPerLot,
       quoteUnitsPerTickLot,
       priceMin: 1 as Price,
@@ -274,78 +302,5 @@ function readInstrument(
       dynamicBand_ppm: share('dynamic_band', '0'),
       referencePrice: ticks('reference_price', 0) as Price,
     },
-  }
-}
-
-/** Reads untyped values, and collects faults instead of stopping at the first. */
-class Reader {
-  readonly faults: MarketsFault[] = []
-
-  fault(path: string, message: string): void {
-    this.faults.push({ path, message })
-  }
-
-  object(raw: unknown, path: string, keys: readonly string[]): Record<string, unknown> {
-    if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
-      this.fault(path, `must be a mapping with ${keys.join(', ')}`)
-      return {}
-    }
-    for (const key of Object.keys(raw)) {
-      if (!keys.includes(key)) this.fault(`${path}.${key}`, `is not a known key; known are ${keys.join(', ')}`)
-    }
-    return raw as Record<string, unknown>
-  }
-
-  list(raw: unknown, path: string, countMax: number): readonly unknown[] {
-    if (!Array.isArray(raw) || raw.length === 0 || raw.length > countMax) {
-      this.fault(path, `must be a list of 1 to ${countMax} entries`)
-      return []
-    }
-    return raw
-  }
-
-  text(raw: unknown, path: string, pattern: RegExp, meaning: string): string {
-    if (typeof raw === 'string' && pattern.test(raw)) return raw
-    this.fault(path, `must be ${meaning}`)
-    return ''
-  }
-
-  integer(raw: unknown, path: string, min: number, max: number): number {
-    if (typeof raw === 'number' && Number.isInteger(raw) && raw >= min && raw <= max) return raw
-    this.fault(path, `must be a whole number from ${min} to ${max}`)
-    return min
-  }
-
-  /** A decimal in quotes, as an integer of `10^-scale`. */
-  decimal(raw: unknown, path: string, scale: number, max: number = LIMITS.amount_max): number {
-    if (typeof raw !== 'string') {
-      this.fault(path, 'must be a decimal in quotes, such as "0.01"')
-      return 0
-    }
-    const parsed = parseDecimal(raw, scale)
-    if (parsed.ok && parsed.value <= max) return parsed.value
-    this.fault(
-      path,
-      `must be a decimal with at most ${scale} places${max < LIMITS.amount_max ? `, at most ${formatDecimal(max, scale, true)}` : ''}`,
-    )
-    return 0
-  }
-
-  /** A tick or lot size: a positive decimal; its own places are the scale. */
-  step(raw: unknown, path: string): { readonly step: number; readonly scale: number } | null {
-    const scale = typeof raw === 'string' ? (raw.split('.')[1] ?? '').length : 0
-    const step = this.decimal(raw, path, Math.min(scale, 12))
-    if (step >= 1) return { step, scale }
-    this.fault(path, 'must be greater than zero')
-    return null
-  }
-
-  unique(values: readonly unknown[], path: string, key: string): void {
-    const seen = new Set<unknown>()
-    for (const [i, value] of values.entries()) {
-      if (value === undefined) continue
-      if (seen.has(value)) this.fault(`${path}[${i}]${key === '' ? '' : `.${key}`}`, `${String(value)} is used twice`)
-      seen.add(value)
-    }
   }
 }

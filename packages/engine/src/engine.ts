@@ -24,6 +24,7 @@ import {
   type OpenOrder,
   type OrderId,
   type Outcome,
+  type Phase,
   readHeaderAt,
   type Seq,
   type ShardIndex,
@@ -145,6 +146,11 @@ export class Engine {
   /** What became of a client order id or transfer id, if it is still remembered. */
   outcome(account: AccountId, clientId: string): Outcome | null {
     return views.outcome(this.state, account, clientId)
+  }
+
+  /** The phase of its session; null: there is no such instrument. */
+  phaseOf(instrument: InstrumentId): Phase | null {
+    return this.state.instrument(instrument)?.phase ?? null
   }
 
   book(instrument: InstrumentId, levelsMax: number): BookView {

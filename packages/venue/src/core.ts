@@ -24,6 +24,7 @@ import { FrameKind, progressFrame, readFrame } from './links/frames.ts'
 import { outcomesOf } from './outcomes.ts'
 import type { Clock, Journal, SnapshotStore, Transport } from './ports.ts'
 import { hex } from './replica.ts'
+import { SessionKeeper } from './session-keeper.ts'
 import { SessionReaper } from './sessions.ts'
 import { type NodeHost, ShardNode, TIMING, type Timing } from './shard-node.ts'
 import { TransferDriver } from './transfers.ts'
@@ -70,6 +71,7 @@ export class VenueCore {
   readonly #nodes: readonly ShardNode[]
   readonly #transfers: TransferDriver
   readonly #reaper: SessionReaper
+  readonly #sessions: SessionKeeper
   readonly #origins = new Map<RegionName, number>()
   readonly #gone = new Set<RegionName>()
   readonly #progress = new Map<RegionName, readonly Seq[]>()
@@ -90,6 +92,7 @@ export class VenueCore {
       return new ShardNode(shard, journal, host)
     })
     this.#transfers = new TransferDriver(this.#nodes, options.clock)
+    this.#sessions = new SessionKeeper(this.#nodes, options.markets.instruments, options.clock)
     this.#reaper = new SessionReaper(options.clock, (origin) => this.#isAlive(origin))
   }
 
@@ -97,6 +100,7 @@ export class VenueCore {
   async start(): Promise<void> {
     const { transport, snapshots } = this.#options
     for (const node of this.#nodes) await node.recover(snapshots)
+    this.#sessions.look()
     this.#live = true
     await transport.start({
       up: (region, origin) => this.#linkUp(region, origin),
@@ -107,6 +111,7 @@ export class VenueCore {
     this.#every(TICK_MS, () => {
       for (const node of this.#nodes) node.tick()
       this.#transfers.drive()
+      this.#sessions.turn()
     })
     this.#every(PROGRESS_MS, () => this.#broadcast(progressFrame(this.#nodes.map((node) => node.replica.seq))))
     this.#every(REAP_MS, () => this.#reaper.reap(this.#nodes))

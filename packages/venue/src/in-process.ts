@@ -3,9 +3,12 @@
 import { VenueClient } from './client.ts'
 import { systemClock } from './clock.ts'
 import { VenueCore, type VenueCoreOptions } from './core.ts'
+import type { Clock } from './ports.ts'
 
 export type InProcessOptions = Omit<VenueCoreOptions, 'clock' | 'onBatch' | 'onStatus'> & {
   readonly deadline_ms?: number
+  /** The system's if not given. */
+  readonly clock?: Clock
 }
 
 /** Starts a venue; resolves when every shard is recovered. */
@@ -15,7 +18,7 @@ export async function startVenueInProcess(
   let client: VenueClient | null = null
   const core = new VenueCore({
     ...options,
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     onBatch: (batch, outcomes) =>
       client?.takeBatch({ ...batch, bytes: batch.bytes.slice(), events: batch.events.slice() }, outcomes),
     onStatus: (status) => client?.takeStatus(status),

@@ -10,7 +10,7 @@ import {
   loadConfig,
   readYamlFile,
 } from '@wintrades/platform'
-import type { Peer } from '@wintrades/venue'
+import { calendarFault, type Peer } from '@wintrades/venue'
 
 export type AppConfig = Omit<Config, 'region' | 'linkPeers'> & {
   readonly region: RegionName
@@ -31,6 +31,10 @@ export function readConfiguration(environment: Environment): { readonly config: 
   if (strangers.length > 0) {
     return refuse([`${strangers.join(', ')}: no region of ${config.marketsFile}, which has ${[...regions].join(', ')}`])
   }
+  const faults = markets.instruments.flatMap(({ calendar }) =>
+    calendar === null ? [] : (calendarFault(calendar) ?? []),
+  )
+  if (faults.length > 0) return refuse([...new Set(faults)].map((fault) => `${config.marketsFile}: ${fault}`))
   return { config: config as unknown as AppConfig, markets }
 }
 
