@@ -67,6 +67,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import('./commands/render.ts')).renderCommand(),
   },
   {
+    name: 'geo',
+    summary: 'bring the map from addresses to continents up to date',
+    load: async () => (await import('./commands/geo.ts')).geoCommand(),
+  },
+  {
     name: 'docs',
     summary: 'write the reference pages that come from the code',
     load: async () => (await import('./commands/docs.ts')).docsCommand(),

@@ -8,6 +8,7 @@ import { serverIdOf } from './stack/database.ts'
 
 const VOTERS = 3
 const REDIS_MASTERS_MIN = 3
+const CONNECTIONS_PER_MB = 16
 
 export function findDisagreements(topology: Topology, shards: readonly ShardRegions[]): readonly ContentFault[] {
   const faults: ContentFault[] = []
@@ -165,7 +166,7 @@ const TAKEN = [
   'content',
 ]
 
-function checkServices({ regions, database, cache }: Topology, fault: Report): void {
+function checkServices({ regions, database, cache, balancer }: Topology, fault: Report): void {
   const taken = new Set([
     ...TAKEN,
     ...regions.flatMap(({ name }) => [`app_${name.replaceAll('-', '_')}`, `operator_${name.replaceAll('-', '_')}`]),
@@ -173,6 +174,12 @@ function checkServices({ regions, database, cache }: Topology, fault: Report): v
   database.servers.forEach(({ name }, index) => {
     if (taken.has(name)) fault(`database.servers[${index}].name`, `is the name of another service or volume: ${name}`)
   })
+  const connections_max = CONNECTIONS_PER_MB * balancer.memory_mb
+  if (balancer.connections_max > connections_max)
+    fault(
+      'balancer.connections_max',
+      `must be at most ${connections_max} with ${balancer.memory_mb} MB of memory; it is ${balancer.connections_max}`,
+    )
   const nodes_min = REDIS_MASTERS_MIN * (1 + cache.replicasPerMaster)
   if (cache.nodes < nodes_min)
     fault(

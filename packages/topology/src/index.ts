@@ -1,6 +1,8 @@
 // What a deployment's files say, as pure functions: a description in, text out. Reads and writes nothing itself.
 
 export { type ContentFault, Fields } from './fields.ts'
+export { type ContinentMap, type CountryTable, renderContinentMap } from './geo/continent-map.ts'
+export { GEO_MAPS, HAPROXY_LAYOUT, mapFileOf } from './haproxy/files.ts'
 export * from './model.ts'
 export {
   MYSQL_LAYOUT,

@@ -120,9 +120,9 @@ function readPorts(fields: Fields): Topology['ports'] {
 function readOperations(fields: Fields): Topology['operations'] {
   const operations = {
     address: fields.text('address', /^[0-9A-Fa-f:.]{2,45}$/, 'an address of the nodes such as 127.0.0.1', '127.0.0.1'),
-    statsPort: fields.integer('stats_port', 1, 65_535, 8_080),
-    operatorPort: fields.integer('operator_port', 1, 65_535, 8_300),
-    prometheusPort: fields.integer('prometheus_port', 1, 65_535, 9_090),
+    statsPort: fields.integer('stats_port', 1_024, 65_535, 8_080),
+    operatorPort: fields.integer('operator_port', 1_024, 65_535, 8_300),
+    prometheusPort: fields.integer('prometheus_port', 1_024, 65_535, 9_090),
   }
   fields.end()
   return operations
@@ -142,8 +142,8 @@ function readNetwork(fields: Fields): Topology['network'] {
 
 function readBalancer(fields: Fields): Topology['balancer'] {
   const balancer = {
-    ...readResources(fields, { cpus: 2, memory_mb: 512 }, 128),
-    connections_max: fields.integer('connections_max', 100, 1_000_000, 20_000),
+    ...readResources(fields, { cpus: 2, memory_mb: 1_024 }, 128),
+    connections_max: fields.integer('connections_max', 100, 1_000_000, 10_000),
     requestsPerSecondPerAddress: fields.integer('requests_per_second_per_address', 1, 1_000_000, 1_000),
     requestsPerSecondPerKey: fields.integer('requests_per_second_per_key', 1, 1_000_000, 5_000),
     connectionsPerAddress: fields.integer('connections_per_address', 1, 1_000_000, 1_000),
@@ -229,7 +229,7 @@ function readUpdate(fields: Fields): Topology['update'] {
   const update = {
     delay_seconds: fields.integer('delay_seconds', 0, 3_600, 5),
     monitor_seconds: fields.integer('monitor_seconds', 5, 3_600, 15),
-    appStop_seconds: fields.integer('app_stop_seconds', 5, 600, 30),
+    appStop_seconds: fields.integer('app_stop_seconds', 15, 600, 30),
     databaseStop_seconds: fields.integer('database_stop_seconds', 10, 3_600, 120),
   }
   fields.end()

@@ -58,6 +58,9 @@ it('has the services that people know', () => {
     operator_us_east: 1,
     operator_eu_west: 1,
     operator_asia_pacific: 1,
+    cdn_cache: 2,
+    prometheus: 1,
+    global_loadbalancer: undefined,
   })
   expect(STACK.networks['global']?.name).toBe('wintradesgo_global')
 })
@@ -80,6 +83,14 @@ it('has nothing secret in the environment, and every secret under a name that th
   for (const [name, value] of named)
     expect([name, value]).toEqual([expect.stringMatching(/_FILE$/), expect.stringMatching(/^\/run\/secrets\//)])
   for (const { name } of secretsOf(TOPOLOGY)) expect(STACK.secrets[name]?.name).toContain(`\${${variableOf(name)}:?`)
+})
+
+it('publishes the ports of clients and no other, on the node itself', () => {
+  const published = SERVICES.flatMap(([name, { ports = [] }]) => ports.map((port) => ({ name, ...port })))
+  expect(published).toEqual([
+    { name: 'global_loadbalancer', target: 8880, published: 80, protocol: 'tcp', mode: 'host' },
+    { name: 'global_loadbalancer', target: 8443, published: 443, protocol: 'tcp', mode: 'host' },
+  ])
 })
 
 it('mounts every file that a service is told of', () => {

@@ -21,6 +21,7 @@ export type DeploymentFile = {
 const FOLDERS = [
   { folder: 'deployment/mysql', ending: '.cnf' },
   { folder: 'deployment/operator', ending: '.yml' },
+  { folder: 'deployment/prometheus', ending: 'prometheus.yml' },
 ] as const
 
 const DIGEST_CHARACTERS = 12

@@ -32,6 +32,8 @@ const DATA = '/var/lib/wintrades'
 export const BACKUPS_DIRECTORY = '/var/lib/wintrades-backups'
 /** A stop that is cut off is worse than one that waits: the process is given up this much before its container. */
 const STOP_MARGIN_SECONDS = 5
+/** What balancers and caches need to see that a process takes nothing new: three of their looks. */
+const DRAIN_MS = 3_000
 
 export function appServices(topology: Topology): Record<string, Yaml> {
   return Object.fromEntries(topology.regions.map((region) => [appServiceOf(region.name), app(topology, region)]))
@@ -63,7 +65,7 @@ function app(topology: Topology, region: Region): Yaml {
     networks: ['global', 'data'],
     // Alive, not ready: a process that waits for another region is not better for being started again.
     healthcheck: healthOf({
-      test: httpTest(INNER_PORTS.http, '/health'),
+      test: httpTest(INNER_PORTS.http, '/health/live'),
       interval_seconds: 5,
       timeout_seconds: 4,
       retries: 6,
@@ -90,7 +92,8 @@ function appEnvironment(topology: Topology, { name }: Region): Members {
     REGION: name,
     MARKETS_FILE: `${CONFIGURATION}/markets.yml`,
     DATA_DIRECTORY: DATA,
-    STOP_TIMEOUT_MS: String((update.appStop_seconds - STOP_MARGIN_SECONDS) * 1_000 || 1_000),
+    STOP_TIMEOUT_MS: String((update.appStop_seconds - STOP_MARGIN_SECONDS) * 1_000),
+    DRAIN_MS: String(DRAIN_MS),
     HTTP_HOST: '0.0.0.0',
     HTTP_PORT: String(INNER_PORTS.http),
     TRUSTED_PROXIES: network.globalSubnet,

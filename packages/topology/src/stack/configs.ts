@@ -1,7 +1,11 @@
 // Files that containers are given. Their names in the swarm end in a digest of their content: they cannot be changed there, and a changed file is
 // a new one, which makes its services restart and no other.
 
+import { GEO_MAPS, mapFileOf } from '../haproxy/files.ts'
 import type { Topology } from '../model.ts'
+import { balancerConfigs } from './balancer.ts'
+import { contentConfigs, VARNISH_ENTRYPOINT } from './content.ts'
+import { monitoringConfigs } from './monitoring.ts'
 
 /** The file's path in the repository. */
 export type ConfigFile = { readonly name: ConfigName; readonly path: string }
@@ -15,6 +19,9 @@ export const FIXED_FILES = [
   'deployment/mysql/entrypoint.sh',
   'deployment/mysql/initialise.sql',
   'deployment/redis/entrypoint.sh',
+  VARNISH_ENTRYPOINT,
+  mapFileOf(GEO_MAPS[4]),
+  mapFileOf(GEO_MAPS[6]),
 ] as const
 
 export const CONFIGS = {
@@ -35,6 +42,9 @@ export function configFilesOf(topology: Topology): readonly ConfigFile[] {
     ...topology.database.servers.map(({ name }) => ({ name: CONFIGS.mysql(name), path: mysqlFileOf(name) })),
     { name: CONFIGS.redisEntrypoint, path: 'deployment/redis/entrypoint.sh' },
     { name: CONFIGS.redis, path: REDIS_FILE },
+    ...balancerConfigs(),
+    ...contentConfigs(),
+    ...monitoringConfigs(topology),
     ...topology.regions.map(({ name }) => ({ name: CONFIGS.operator(name), path: operatorFileOf(name) })),
   ]
 }

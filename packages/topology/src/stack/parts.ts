@@ -96,8 +96,8 @@ export function healthOf({ test, interval_seconds, timeout_seconds, retries, sta
 }
 
 /** Asks by HTTP without a program that an image may lack. */
-export function httpTest(port: number, path: string): readonly string[] {
-  const script = `exec 3<>/dev/tcp/127.0.0.1/${port} && printf 'GET ${path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && read -r -u 3 line && [[ $line == *' 200 '* ]]`
+export function httpTest(port: number, path: string, { address = '127.0.0.1', status = 200 } = {}): readonly string[] {
+  const script = `exec 3<>/dev/tcp/${address}/${port} && printf 'GET ${path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && read -r -u 3 line && [[ $line == *' ${status} '* ]]`
   return ['CMD', 'bash', '-c', script]
 }
 

@@ -17,8 +17,11 @@ export type SecretContent =
   | { readonly kind: 'certificate-key' }
   /** Of deployment/ssl: certificate, intermediates and key in one (PEM). */
   | { readonly kind: 'public-certificate'; readonly domains: readonly string[] }
-  /** HAProxy's list of who may see its figures: a section `userlist` with a crypt(3) digest of the password that is shown once. */
-  | { readonly kind: 'balancer-users'; readonly user: string }
+  /**
+   * A section of HAProxy's configuration: `userlist LIST`, and in it `user USER password DIGEST`, the digest (crypt, SHA-256) of a password that is shown
+   * once.
+   */
+  | { readonly kind: 'balancer-users'; readonly list: string; readonly user: string }
 
 export const MYSQL_ACCOUNTS = ['app', 'read', 'operator', 'replication', 'backup', 'exporter'] as const
 export const REDIS_USERS = ['app', 'operator', 'replication', 'exporter'] as const
@@ -53,6 +56,8 @@ export function secretsOf(topology: Topology): readonly Secret[] {
     ...topology.regions.map(({ name }) => appServiceOf(name)),
   ]
   return [
+    { name: SECRETS.publicCertificate, content: { kind: 'public-certificate', domains: topology.domains } },
+    { name: SECRETS.balancerUsers, content: { kind: 'balancer-users', list: 'operations', user: 'operations' } },
     { name: SECRETS.authority, content: { kind: 'authority' } },
     ...[SECRETS.linkKey, SECRETS.jwt, SECRETS.encryption, SECRETS.apiKey, SECRETS.operatorKey].map((name) => ({
       name,

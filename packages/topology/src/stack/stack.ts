@@ -3,9 +3,12 @@
 import type { Topology } from '../model.ts'
 import { formatYaml, type Yaml } from '../yaml.ts'
 import { appServices, operatorServices } from './app.ts'
+import { balancerServices, SOCKETS_VOLUME, socketsVolume } from './balancer.ts'
 import { cacheServices } from './cache.ts'
 import { configFilesOf } from './configs.ts'
+import { contentServices, contentVolumes } from './content.ts'
 import { databaseServices } from './database.ts'
+import { monitoringServices, monitoringVolumes } from './monitoring.ts'
 import { secretsOf, variableOf } from './secrets.ts'
 
 /** `digestOf`: a short digest (a-z, 0-9) of the content of a file in the repository. */
@@ -15,10 +18,13 @@ export function renderStack(topology: Topology, digestOf: (path: string) => stri
     // The oldest form with all that is used here: Docker 20.10 and later read it.
     version: '3.8',
     services: {
+      ...balancerServices(topology),
       ...appServices(topology),
       ...databaseServices(topology),
       ...cacheServices(topology),
+      ...contentServices(topology),
       ...operatorServices(topology),
+      ...monitoringServices(topology),
     },
     networks: networks(topology),
     volumes: volumes(topology),
@@ -56,6 +62,8 @@ function networks({ stack, network }: Topology): Yaml {
     global: overlay('global', network.globalSubnet, false),
     data: overlay('data', network.dataSubnet, true),
     operations: overlay('operations', network.operationsSubnet, true),
+    // The node's own.
+    host: { external: true, name: 'host' },
   }
 }
 
@@ -66,6 +74,9 @@ function volumes(topology: Topology): Yaml {
     ...Object.fromEntries(database.servers.map(({ name }) => [name, named(name)])),
     // One for each node of the cluster: the swarm puts the number in.
     redis: named('redis_{{.Task.Slot}}'),
+    [SOCKETS_VOLUME]: socketsVolume(topology),
+    ...contentVolumes(topology),
+    ...monitoringVolumes(topology),
     ...(backups === null ? {} : { backups: named('backups') }),
   }
 }
