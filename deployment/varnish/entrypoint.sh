@@ -73,9 +73,10 @@ main() {
   exec 9<>"$INCLUDED/pause"
   trap stop TERM INT
   known=$(look_up)
+  # Without a process yet there is nothing that the probe is for: `err_unref` would refuse that.
   render "$known" >"$INCLUDED/origins.vcl"
   varnishd -F -n "$WORK" -f "$CONFIGURATION" -a "clients=:$PORT,HTTP" -a "operations=:$OPERATIONS_PORT,HTTP" \
-    -s "malloc,${MEMORY_MB}M" -p "vcl_path=$INCLUDED:$(dirname "$CONFIGURATION")" -p thread_pool_min=20 -p thread_pool_max=1000 &
+    -s "malloc,${MEMORY_MB}M" -p vcc_feature=-err_unref -p "vcl_path=$INCLUDED:$(dirname "$CONFIGURATION")" -p thread_pool_min=20 -p thread_pool_max=1000 &
   child=$!
   while kill -0 "$child" 2>/dev/null; do
     pause

@@ -73,11 +73,13 @@ test('varnishd -C reads default.vcl, with the origins that the entrypoint finds'
     command: [
       'bash',
       '-ec',
-      'mkdir /o; bash /entrypoint.sh render >/o/origins.vcl; varnishd -C -p vcl_path=/o -f /default.vcl >/dev/null',
+      'mkdir /o; bash /entrypoint.sh render >/o/origins.vcl; varnishd -C -p vcc_feature=-err_unref -p vcl_path=/o -f /default.vcl >/dev/null',
     ],
   })
   const path = 'deployment/varnish/default.vcl'
   await accepts(varnish(ground.at(path)))
+  // Before there is a process.
+  await accepts({ ...varnish(ground.at(path)), flags: [] })
   await refuses(varnish(spoilt(path, 'unset req.http.Cookie', 'unset request.http.Cookie')), /request\.http\.Cookie/)
 })
 

@@ -154,3 +154,8 @@ it('has no name longer than Docker takes, however long those of the topology are
   expect(names.filter((name) => name.length > 64)).toEqual([])
   expect(Math.max(...names.map(({ length }) => length))).toBeGreaterThan(60)
 })
+
+it('lets the balancer open two files for each connection, and some beside', () => {
+  const balancer = STACK.services['global_loadbalancer'] as Service & { readonly ulimits: object }
+  expect(balancer.ulimits).toEqual({ nofile: { soft: 22_000, hard: 22_000 } })
+})

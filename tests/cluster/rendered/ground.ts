@@ -29,6 +29,11 @@ export type ContainerOptions = {
   readonly command: readonly string[]
 }
 
+export type StackService = {
+  readonly environment?: Readonly<Record<string, string>>
+  readonly healthcheck: { readonly test: readonly string[] }
+}
+
 export class Ground {
   readonly directory: string
   readonly topology: Topology
@@ -83,9 +88,7 @@ export class Ground {
   }
 
   /** As the stack file says it. */
-  get stack(): {
-    readonly services: Readonly<Record<string, { readonly healthcheck: { readonly test: readonly string[] } }>>
-  } {
+  get stack(): { readonly services: Readonly<Record<string, StackService>> } {
     return parse(readFileSync(this.at('docker-compose.global.yml'), 'utf8'), { version: '1.1' })
   }
 

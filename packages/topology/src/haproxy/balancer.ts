@@ -108,17 +108,22 @@ function redirectFrontend({ ports }: Topology): string {
   const port = ports.https === 443 ? '' : `:${ports.https}`
   return section(
     'frontend redirect',
-    `bind :::${INNER_PORTS.clientsHttp} v4v6`,
+    ...bindClients(INNER_PORTS.clientsHttp),
     'http-request deny deny_status 400 unless { req.hdr(host) -m found }',
     `http-request redirect location https://%[req.hdr(host),host_only]${port}%[pathq] code 308`,
   )
+}
+
+/** Apart: on a socket of both, an IPv4 address looks like one of IPv6, and all of them like one /64. */
+function bindClients(port: number, more = ''): readonly string[] {
+  return [`bind :${port}${more}`, `bind :::${port} v6only${more}`]
 }
 
 function clientsFrontend(topology: Topology): string {
   const { regions, balancer } = topology
   return section(
     'frontend clients',
-    `bind :::${INNER_PORTS.clientsHttps} v4v6 ssl crt ${HAPROXY_LAYOUT.certificate} alpn h2,http/1.1`,
+    ...bindClients(INNER_PORTS.clientsHttps, ` ssl crt ${HAPROXY_LAYOUT.certificate} alpn h2,http/1.1`),
     '',
     '# Limits, before anything else: of an address (of IPv6 its /64), of a key or token',
     'tcp-request connection track-sc0 src,ipmask(32,64) table limit_addresses',
@@ -228,7 +233,7 @@ function operationsFrontend({ regions }: Topology): string {
   const answer = (value: string) => `content-type application/json lf-string '{"region":"${from}","sentTo":"${value}"}'`
   return section(
     'frontend operations',
-    `bind :::${INNER_PORTS.stats} v4v6`,
+    `bind :${INNER_PORTS.stats}`,
     `bind ${socketOf('stats')} mode 600`,
     'http-request auth realm WinTrades unless { http_auth(operations) }',
     `acl is_pair path_reg ^/overrides/(${any})/(${any})$`,
@@ -251,7 +256,7 @@ function operationsFrontend({ regions }: Topology): string {
 function figuresFrontend(): string {
   return section(
     'frontend figures',
-    `bind :::${INNER_PORTS.balancerMetrics} v4v6`,
+    `bind :${INNER_PORTS.balancerMetrics}`,
     'http-request use-service prometheus-exporter if { path /metrics }',
     'http-request return status 200 content-type text/plain string "alive" if { path /health }',
     'http-request return status 404 content-type text/plain string "there are /metrics and /health"',

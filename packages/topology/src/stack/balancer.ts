@@ -18,6 +18,8 @@ import {
 import { SECRETS } from './secrets.ts'
 
 const CONFIG = 'haproxy'
+/** Files that are no connections: listeners, checks, lookups. It does not start where it may not open enough. */
+const FILES_BESIDE = 2_000
 const DOOR_CONFIG = 'operations_door'
 export const SOCKETS_VOLUME = 'operations_sockets'
 
@@ -55,6 +57,7 @@ const confined = {
 function balancer(topology: Topology): Yaml {
   const { images, ports } = topology
   const { certificate, users } = HAPROXY_LAYOUT
+  const files_max = 2 * topology.balancer.connections_max + FILES_BESIDE
   const secret = (name: string, path: string) => mountSecret(name, path.replace('/run/secrets/', ''), USERS.haproxy)
   return {
     image: images.haproxy,
@@ -66,6 +69,7 @@ function balancer(topology: Topology): Yaml {
     ],
     secrets: [secret(SECRETS.publicCertificate, certificate), secret(SECRETS.balancerUsers, users)],
     volumes: [mountVolume(SOCKETS_VOLUME, HAPROXY_LAYOUT.sockets)],
+    ulimits: { nofile: { soft: files_max, hard: files_max } },
     ports: [publish(INNER_PORTS.clientsHttp, ports.http), publish(INNER_PORTS.clientsHttps, ports.https)],
     networks: ['global', 'operations'],
     healthcheck: healthOf({
