@@ -116,7 +116,8 @@ class Load {
       { dataDirectory: directory, mysql: mysqlOptions() },
       { markets, origin, logger },
     )
-    const link = { region: REGION, origin, host: '127.0.0.1', port: 0, peers: [], key: new Uint8Array(32), logger }
+    const key = new Uint8Array(32)
+    const link = { region: REGION, origin, host: '127.0.0.1', port: 0, peers: [], key, tls: null, logger }
     const transport = new TcpTransport(link)
     const venue = await startVenueInProcess({ region: REGION, origin, markets, journals, transport, snapshots, logger })
     const load = new Load(() => venue.close())

@@ -23,9 +23,9 @@ import type { CommandHandler, Submission, SubmitResult } from '@wintrades/venue'
 import { answerFrom } from './answers.ts'
 import type { Scheduler } from './scheduler.ts'
 
-/** Hands a command to the venue in a region; null: that region's process is not there. */
+/** Hands a command to the venue at a place; null: no process is there. */
 export type Submit = (
-  region: string,
+  place: string,
   shard: ShardIndex,
   command: Submission,
   handler: CommandHandler,
@@ -33,7 +33,7 @@ export type Submit = (
 
 export type ClientsOptions = {
   readonly scheduler: Scheduler
-  readonly regions: readonly string[]
+  readonly places: readonly string[]
   readonly shards: readonly ShardIndex[]
   readonly instruments: readonly (InstrumentDefinition & { readonly shard: ShardIndex })[]
   readonly assets: readonly AssetId[]
@@ -77,14 +77,14 @@ export class Clients {
     this.#trading = false
   }
 
-  /** One more command to every shard through every region: each must come to an answer there, or elsewhere. */
+  /** One more command to every shard through every process: each must come to an answer there, or elsewhere. */
   askEverywhere(): void {
-    const { accounts, regions, shards, assets } = this.#options
-    for (const region of regions) {
+    const { accounts, places, shards, assets } = this.#options
+    for (const place of places) {
       for (const shard of shards) {
         const command = this.#deposit(accounts[0] as AccountId, shard, assets[0] as AssetId, 1)
         this.#unsettled.add(command)
-        this.#send(command, region)
+        this.#send(command, place)
       }
     }
   }
@@ -116,8 +116,8 @@ export class Clients {
   }
 
   #send(command: Command, at: string | null = null): void {
-    const { scheduler, regions, submit } = this.#options
-    const region = at ?? scheduler.random.pick(regions)
+    const { scheduler, places, submit } = this.#options
+    const region = at ?? scheduler.random.pick(places)
     const sentAt_ms = scheduler.now_us / 1_000
     let heard = false
     const conclude = (answer: Answer) => {

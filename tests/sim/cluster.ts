@@ -1,11 +1,11 @@
-// A simulated cluster: a process per region over one network and one database. Processes come and go; what they share stays.
+// A simulated cluster: one to three processes a region over one network and one database. Processes come and go; what they share stays.
 
 import type { RegionName, ShardIndex } from '@wintrades/domain'
 import { MemoryJournalStore, MemorySnapshots } from '@wintrades/venue'
 import { SimulatedDatabase } from './database.ts'
-import { MARKETS, REGIONS } from './markets.ts'
+import { MARKETS, type Place, REGIONS } from './markets.ts'
 import { SimulatedNetwork } from './network.ts'
-import { messageOf, type PlantedFaults, RegionProcess, type World } from './process.ts'
+import { messageOf, PlacedProcess, type PlantedFaults, type World } from './process.ts'
 import { type ReplicatedFaults, ReplicatedStore } from './replicated-store.ts'
 import type { Scheduler } from './scheduler.ts'
 import { ArchivedHistory, AtomicStore } from './stores.ts'
@@ -20,10 +20,12 @@ export type ClusterFaults = PlantedFaults & {
 /** How long a supervisor takes to start a process again. */
 const RESTART_US = 200_000
 const CLOSE_US_MAX = 1_500_000
+/** Processes of a region, as often as they stand here: many of them make runs slow. */
+const PROCESSES = [1, 1, 2, 3] as const
 
 export class Cluster {
   readonly world: World
-  readonly #running = new Map<RegionName, RegionProcess>()
+  readonly #running = new Map<Place, PlacedProcess>()
   #generation = 0
 
   constructor(scheduler: Scheduler, faults: ClusterFaults) {
@@ -34,9 +36,14 @@ export class Cluster {
       isReplicated
         ? new ReplicatedStore(scheduler, database, faults.replicated ?? {})
         : new AtomicStore(scheduler, faults.store?.(now_us) ?? new MemoryJournalStore(now_us))
+    const places = REGIONS.flatMap((region) =>
+      Array.from({ length: scheduler.random.pick(PROCESSES) }, (_, i): Place => `${region}/${i}`),
+    )
     this.world = {
       scheduler,
-      network: new SimulatedNetwork(scheduler, REGIONS),
+      places,
+      fixed: scheduler.random.chance(0.5),
+      network: new SimulatedNetwork(scheduler, places),
       database,
       stores: MARKETS.shards.map(makeStore),
       snapshots: new MemorySnapshots(),
@@ -45,40 +52,43 @@ export class Cluster {
     }
   }
 
-  get processes(): readonly RegionProcess[] {
+  get places(): readonly Place[] {
+    return this.world.places
+  }
+
+  get processes(): readonly PlacedProcess[] {
     return [...this.#running.values()]
   }
 
-  at(region: string): RegionProcess | null {
-    return this.#running.get(region as RegionName) ?? null
+  at(place: string): PlacedProcess | null {
+    return this.#running.get(place as Place) ?? null
   }
 
   startAll(): void {
-    for (const region of REGIONS) this.start(region)
+    for (const place of this.places) this.start(place)
   }
 
   /** Does nothing where a process runs. */
-  start(region: string): void {
-    const name = region as RegionName
-    if (this.#running.has(name)) return
-    const process = new RegionProcess(name, this.#generation++, this.world)
-    this.#running.set(name, process)
+  start(place: Place): void {
+    if (this.#running.has(place)) return
+    const process = new PlacedProcess(place, this.#generation++, this.world)
+    this.#running.set(place, process)
     process.start(() => {
       this.#kill(process)
-      this.world.scheduler.after(RESTART_US, () => this.start(region))
+      this.world.scheduler.after(RESTART_US, () => this.start(place))
     })
   }
 
-  crash(region: string): void {
-    const process = this.at(region)
+  crash(place: Place): void {
+    const process = this.at(place)
     if (process === null) return
     this.world.scheduler.log(`${process.process.name} crashes`)
     this.#kill(process)
   }
 
   /** Ends a process in order, or after a while by force, and starts the next. */
-  stop(region: string): void {
-    const process = this.at(region)
+  stop(place: Place): void {
+    const process = this.at(place)
     if (process === null) return
     const { scheduler } = this.world
     scheduler.log(`${process.process.name} is asked to end`)
@@ -86,7 +96,7 @@ export class Cluster {
       if (!process.process.alive) return
       scheduler.log(`${process.process.name} ended ${how}`)
       this.#kill(process)
-      scheduler.after(RESTART_US, () => this.start(region))
+      scheduler.after(RESTART_US, () => this.start(place))
     }
     process.close().then(
       () => end('in order'),
@@ -95,20 +105,21 @@ export class Cluster {
     scheduler.after(CLOSE_US_MAX, () => end('by force'))
   }
 
-  /** Moves a shard's leadership from wherever it is. */
+  /** Moves a shard's leadership from wherever it is; any process may be asked. */
   handOver(shard: ShardIndex, to: RegionName): void {
     const { scheduler } = this.world
-    const leader = this.processes.find((one) => one.ready && one.core.node(shard).leading)
-    if (leader === undefined || leader.region === to) return
-    scheduler.log(`shard ${shard} shall go from ${leader.process.name} to ${to}`)
-    leader.client.handOver(shard, to).then(
+    const ready = this.processes.filter((one) => one.ready)
+    if (ready.length === 0) return
+    const asked = scheduler.random.pick(ready)
+    scheduler.log(`shard ${shard} shall go to ${to}, ${asked.process.name} is asked`)
+    asked.client.handOver(shard, to).then(
       () => scheduler.log(`shard ${shard} went to ${to}`),
       (error: unknown) => scheduler.log(`shard ${shard} did not go to ${to}: ${messageOf(error)}`),
     )
   }
 
-  #kill(process: RegionProcess): void {
+  #kill(process: PlacedProcess): void {
     process.kill()
-    if (this.#running.get(process.region) === process) this.#running.delete(process.region)
+    if (this.#running.get(process.place) === process) this.#running.delete(process.place)
   }
 }

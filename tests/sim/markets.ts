@@ -1,10 +1,16 @@
 // The markets of the simulation: as few as show everything. Two shards, so that money moves between them; small round numbers, so that
 // orders meet often.
 
-import { type Markets, readMarkets } from '@wintrades/domain'
+import { type Markets, type RegionName, readMarkets } from '@wintrades/domain'
 
 export const REGIONS = ['us-east', 'eu-west', 'asia-pacific'] as const
-export type Region = (typeof REGIONS)[number]
+
+/** Where one process of a region runs and runs again: `us-east/0`. */
+export type Place = `${(typeof REGIONS)[number]}/${number}`
+
+export function regionOf(place: string): RegionName {
+  return place.slice(0, place.indexOf('/')) as string as RegionName
+}
 
 const instrument = { tick_size: '1', lot_size: '1', price_max: '10000', quantity_max: '10000', reference_price: '100' }
 

@@ -3,7 +3,7 @@
 import type { RegionName, ShardIndex } from '@wintrades/domain'
 import type { Cluster } from './cluster.ts'
 import { NO_FAULTS } from './database.ts'
-import { MARKETS, REGIONS } from './markets.ts'
+import { MARKETS, type Place, REGIONS, regionOf } from './markets.ts'
 import type { Random } from './random.ts'
 
 type Fault = (nemesis: Nemesis) => void
@@ -11,11 +11,13 @@ type Fault = (nemesis: Nemesis) => void
 const FAULTS: Readonly<Record<string, Fault>> = {
   crash: (nemesis) => nemesis.crash(),
   outage: (nemesis) => nemesis.outage(),
+  region_outage: (nemesis) => nemesis.regionOutage(),
   restart: (nemesis) => nemesis.restart(),
   stall: (nemesis) => nemesis.stall(),
   slow_process: (nemesis) => nemesis.slowProcess(),
   cut: (nemesis) => nemesis.cut(),
   isolate: (nemesis) => nemesis.isolate(),
+  isolate_region: (nemesis) => nemesis.isolateRegion(),
   slow_link: (nemesis) => nemesis.slowLink(),
   database_faults: (nemesis) => nemesis.databaseFaults(),
   database_outage: (nemesis) => nemesis.databaseOutage(),
@@ -68,24 +70,23 @@ export class Nemesis {
   }
 
   crash(): void {
-    const region = this.#random.pick(REGIONS)
-    this.#cluster.crash(region)
-    this.#later(() => this.#cluster.start(region))
+    this.#crash(this.#place())
   }
 
   outage(): void {
-    for (const region of REGIONS) {
-      this.#cluster.crash(region)
-      this.#later(() => this.#cluster.start(region))
-    }
+    for (const place of this.#cluster.places) this.#crash(place)
+  }
+
+  regionOutage(): void {
+    for (const place of this.#region()) this.#crash(place)
   }
 
   restart(): void {
-    this.#cluster.stop(this.#random.pick(REGIONS))
+    this.#cluster.stop(this.#place())
   }
 
   stall(): void {
-    const process = this.#cluster.at(this.#random.pick(REGIONS))?.process
+    const process = this.#cluster.at(this.#place())?.process
     if (process === undefined) return
     this.#cluster.world.scheduler.log(`nemesis: ${process.name} stalls`)
     process.stalled = true
@@ -93,7 +94,7 @@ export class Nemesis {
   }
 
   slowProcess(): void {
-    const process = this.#cluster.at(this.#random.pick(REGIONS))?.process
+    const process = this.#cluster.at(this.#place())?.process
     if (process === undefined) return
     process.slowness = this.#random.between(2, 3)
     this.#later(() => {
@@ -108,14 +109,12 @@ export class Nemesis {
   }
 
   isolate(): void {
-    const { network, scheduler } = this.#cluster.world
-    const region = this.#random.pick(REGIONS)
-    scheduler.log(`nemesis: ${region} is isolated`)
-    const others = REGIONS.filter((one) => one !== region)
-    for (const other of others) network.cut(region, other)
-    this.#later(() => {
-      for (const other of others) network.heal(region, other)
-    })
+    this.#isolate([this.#place()])
+  }
+
+  /** Its processes still see each other. */
+  isolateRegion(): void {
+    this.#isolate(this.#region())
   }
 
   slowLink(): void {
@@ -160,7 +159,7 @@ export class Nemesis {
   }
 
   leap(): void {
-    this.#cluster.at(this.#random.pick(REGIONS))?.leap(this.#random.between(1, 2_000_000))
+    this.#cluster.at(this.#place())?.leap(this.#random.between(1, 2_000_000))
   }
 
   #goOn(): void {
@@ -178,8 +177,33 @@ export class Nemesis {
     this.#cluster.world.scheduler.after(this.#random.between(1, this.#faultMax_us), action)
   }
 
-  #link(): readonly [string, string] {
-    const a = this.#random.pick(REGIONS)
-    return [a, this.#random.pick(REGIONS.filter((one) => one !== a))]
+  #crash(place: Place): void {
+    this.#cluster.crash(place)
+    this.#later(() => this.#cluster.start(place))
+  }
+
+  #isolate(inside: readonly Place[]): void {
+    const { network, scheduler } = this.#cluster.world
+    scheduler.log(`nemesis: ${inside.join(', ')} isolated`)
+    const outside = this.#cluster.places.filter((one) => !inside.includes(one))
+    const links = inside.flatMap((a) => outside.map((b) => [a, b] as const))
+    for (const [a, b] of links) network.cut(a, b)
+    this.#later(() => {
+      for (const [a, b] of links) network.heal(a, b)
+    })
+  }
+
+  #place(): Place {
+    return this.#random.pick(this.#cluster.places)
+  }
+
+  #region(): readonly Place[] {
+    const region = this.#random.pick(REGIONS) as string
+    return this.#cluster.places.filter((place) => regionOf(place) === region)
+  }
+
+  #link(): readonly [Place, Place] {
+    const a = this.#place()
+    return [a, this.#random.pick(this.#cluster.places.filter((one) => one !== a))]
   }
 }

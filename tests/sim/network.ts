@@ -9,7 +9,9 @@ export type Endpoint = {
   readonly process: SimulatedProcess
   readonly origin: number
   up(peer: string, origin: number): void
-  down(peer: string, gone: boolean): void
+  down(peer: string): void
+  /** Nobody listens there. */
+  refused(peer: string): void
   received(peer: string, frame: Uint8Array): void
 }
 
@@ -37,6 +39,8 @@ export class SimulatedNetwork {
   readonly #scheduler: Scheduler
   readonly #endpoints = new Map<string, Endpoint>()
   readonly #links: Link[] = []
+  readonly #byEnds = new Map<string, Link>()
+  readonly #byName = new Map<string, Link[]>()
   #connections = 0
 
   constructor(scheduler: Scheduler, names: readonly string[]) {
@@ -44,7 +48,10 @@ export class SimulatedNetwork {
     for (const [i, a] of names.entries()) {
       for (const b of names.slice(i + 1)) {
         const ends = [a, b].map((name): End => ({ name, connection: 0, lastDelivery_us: 0 })) as [End, End]
-        this.#links.push({ ends, cut: false, connection: 0, dialling: false, slowness: 1 })
+        const link: Link = { ends, cut: false, connection: 0, dialling: false, slowness: 1 }
+        this.#links.push(link)
+        this.#byEnds.set(`${a} ${b}`, link).set(`${b} ${a}`, link)
+        for (const name of [a, b]) this.#byName.set(name, [...(this.#byName.get(name) ?? []), link])
       }
     }
   }
@@ -85,10 +92,6 @@ export class SimulatedNetwork {
       })
     })
     return true
-  }
-
-  isUp(from: string, to: string): boolean {
-    return endOf(this.#link(from, to), from).connection !== 0
   }
 
   /** Cuts a link: nothing gets through any more, and each end notices on its own, later. */
@@ -140,7 +143,7 @@ export class SimulatedNetwork {
       end.lastDelivery_us = 0
       this.#tell(end.name, (endpoint) => {
         if (link.connection !== connection) return
-        if (end.connection !== 0) endpoint.down(peer, false)
+        if (end.connection !== 0) endpoint.down(peer)
         end.connection = connection
         endpoint.up(peer, origin)
       })
@@ -153,7 +156,7 @@ export class SimulatedNetwork {
     const living = link.ends.find((end) => end !== dead)
     if (dead === undefined || living === undefined) return
     this.#tell(living.name, (endpoint) => {
-      if (living.connection === 0 && !this.#endpoints.has(dead.name)) endpoint.down(dead.name, true)
+      if (living.connection === 0 && !this.#endpoints.has(dead.name)) endpoint.refused(dead.name)
     })
   }
 
@@ -169,7 +172,7 @@ export class SimulatedNetwork {
         this.#tell(end.name, (endpoint) => {
           if (end.connection !== connection) return
           end.connection = 0
-          endpoint.down(peer, false)
+          endpoint.down(peer)
         })
       })
     }
@@ -185,12 +188,12 @@ export class SimulatedNetwork {
   }
 
   #linksOf(name: string): readonly Link[] {
-    return this.#links.filter((link) => link.ends.some((end) => end.name === name))
+    return this.#byName.get(name) ?? []
   }
 
   #link(a: string, b: string): Link {
-    const link = this.#linksOf(a).find((one) => one.ends.some((end) => end.name === b))
-    if (link === undefined || a === b) throw new RangeError(`no link between ${a} and ${b}`)
+    const link = this.#byEnds.get(`${a} ${b}`)
+    if (link === undefined) throw new RangeError(`no link between ${a} and ${b}`)
     return link
   }
 }

@@ -27,6 +27,8 @@ const MORE_THAN_A_DAY_US = 25 * 60 * 60 * 1_000_000
 const REPEATS = 4
 const REPEATED_US_MAX = 2_000_000
 const LAST_EPOCH = 2
+/** The kind of frame that carries commands. */
+const COMMANDS = 1
 
 function withAppend(journal: Journal, append: Journal['append']): Journal {
   return change(journal, { append })
@@ -59,13 +61,17 @@ function forgetful(clock: Clock, scheduler: Scheduler): Clock {
 /** Commands that were sent to one leader come once more to the next, though the first has carried them out. */
 function repeating(transport: Transport, scheduler: Scheduler): Transport {
   return {
-    ...transport,
-    send: (region, parts) => {
+    regions: transport.regions,
+    start: (listener) => transport.start(listener),
+    isGone: (process) => transport.isGone(process),
+    isDeserted: (region) => transport.isDeserted(region),
+    close: () => transport.close(),
+    send: (origin, parts) => {
       const again = ofNextEpoch(parts)
       for (let i = 0; again !== null && i < REPEATS; i++) {
-        scheduler.after(scheduler.random.below(REPEATED_US_MAX), () => transport.send(region, again))
+        scheduler.after(scheduler.random.below(REPEATED_US_MAX), () => transport.send(origin, again))
       }
-      return transport.send(region, parts)
+      return transport.send(origin, parts)
     },
   }
 }
@@ -75,9 +81,8 @@ function ofNextEpoch([header, ...records]: readonly Uint8Array[]): readonly Uint
   if (header === undefined) return null
   const copy = header.slice()
   const view = new DataView(copy.buffer)
-  const count = view.getUint32(4, true)
   const epoch = view.getFloat64(8, true)
-  if (count === 0 || epoch === 0) return null
+  if (view.getUint8(0) !== COMMANDS) return null
   view.setFloat64(8, epoch + 1, true)
   return [copy, ...records]
 }
@@ -133,7 +138,7 @@ export const PLANTED: readonly Planted[] = [
   {
     what: 'a batch is acknowledged because it is found on a server that has just become the primary',
     faults: { replicated: { foundIsCommitted: true } },
-    caughtBy: 'liveness',
+    caughtBy: 'durable_first',
   },
   {
     what: 'what stands behind a gap stays there when another leads',

@@ -1,4 +1,4 @@
-// One region's process in the simulation: the venue's own code over simulated ports, with an archiver beside it as in the app. It can
+// One process of a region in the simulation: the venue's own code over simulated ports, with an archiver beside it as in the app. It can
 // crash, which forgets all that is not in the stores, and be started again as another process.
 
 import type { RegionName, ShardIndex, Timestamp } from '@wintrades/domain'
@@ -7,7 +7,6 @@ import {
   Archiver,
   type Clock,
   type Journal,
-  type LinkListener,
   type SnapshotStore,
   type Submission,
   type SubmitResult,
@@ -17,15 +16,20 @@ import {
   VenueCore,
 } from '@wintrades/venue'
 import type { SimulatedDatabase } from './database.ts'
-import { MARKETS, REGIONS } from './markets.ts'
+import { MARKETS, type Place, regionOf } from './markets.ts'
 import type { SimulatedNetwork } from './network.ts'
 import type { Scheduler } from './scheduler.ts'
 import { SimulatedProcess } from './scheduler.ts'
 import { type ArchivedHistory, SimulatedJournal, type Store } from './stores.ts'
+import { SimulatedTransport } from './transport.ts'
 
 /** Everything a process shares with the others. */
 export type World = {
   readonly scheduler: Scheduler
+  /** Where processes may run. */
+  readonly places: readonly Place[]
+  /** Processes can be nowhere but at these places, and know that. */
+  readonly fixed: boolean
   readonly network: SimulatedNetwork
   readonly database: SimulatedDatabase
   readonly stores: readonly Store[]
@@ -48,6 +52,7 @@ const TIMING: Timing = {
   leaseRenew_ms: 150,
   leaseRead_ms: 120,
   claimStep_ms: 60,
+  siblingStep_ms: 20,
   startGrace_ms: 300,
   reservation_ms: 250,
   failBack_ms: 900,
@@ -62,7 +67,8 @@ const JOURNAL_KEPT_MS = 1_500
 const ARCHIVE_IDLE_US = 100_000
 const ARCHIVE_BUSY_US = 2_000
 
-export class RegionProcess {
+export class PlacedProcess {
+  readonly place: Place
   readonly region: RegionName
   readonly origin: number
   readonly process: SimulatedProcess
@@ -74,11 +80,13 @@ export class RegionProcess {
   #skew_us: number
   #ready = false
 
-  constructor(region: RegionName, generation: number, world: World) {
+  constructor(place: Place, generation: number, world: World) {
     const { scheduler, faults } = world
+    const region = regionOf(place)
+    this.place = place
     this.region = region
     this.origin = scheduler.random.between(1, 0xffff_ffff)
-    this.process = new SimulatedProcess(`${region}#${generation}`)
+    this.process = new SimulatedProcess(`${place}#${generation}`)
     this.#world = world
     this.#skew_us = scheduler.random.between(-SKEW_US_MAX, SKEW_US_MAX)
     const clock = this.#makeClock()
@@ -147,7 +155,7 @@ export class RegionProcess {
 
   kill(): void {
     this.process.alive = false
-    this.#world.network.detach(this.region)
+    this.#world.network.detach(this.place)
   }
 
   #archive(): void {
@@ -226,22 +234,8 @@ export class RegionProcess {
   }
 
   #transport(): Transport {
-    const { network, faults, scheduler } = this.#world
-    const { region, origin, process } = this
-    const transport: Transport = {
-      regions: REGIONS.filter((one) => one !== region) as readonly string[] as readonly RegionName[],
-      start: async (listener: LinkListener) =>
-        network.attach(region, {
-          process,
-          origin,
-          up: (peer, there) => listener.up(peer as RegionName, there),
-          down: (peer, gone) => listener.down(peer as RegionName, gone),
-          received: (peer, frame) => listener.received(peer as RegionName, frame),
-        }),
-      isUp: (peer) => network.isUp(region, peer),
-      send: (peer, parts) => network.send(region, peer, parts),
-      close: async () => network.detach(region),
-    }
+    const { faults, scheduler } = this.#world
+    const transport = new SimulatedTransport(this, this.#world)
     return faults.transport?.(transport, scheduler) ?? transport
   }
 

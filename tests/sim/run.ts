@@ -6,7 +6,6 @@ import {
   BATCH,
   HEADER,
   type OrderId,
-  type RegionName,
   readBatchHeader,
   type Seq,
   type ShardIndex,
@@ -23,7 +22,7 @@ import {
 import type { CommandHandler, Submission, SubmitResult } from '@wintrades/venue'
 import { Clients } from './clients.ts'
 import { Cluster, type ClusterFaults } from './cluster.ts'
-import { MARKETS, REGIONS } from './markets.ts'
+import { MARKETS } from './markets.ts'
 import { Nemesis } from './nemesis.ts'
 import { messageOf } from './process.ts'
 import { Scheduler } from './scheduler.ts'
@@ -81,22 +80,22 @@ class Run {
     this.#cluster.startAll()
     this.#clients = new Clients({
       scheduler: this.#scheduler,
-      regions: REGIONS,
+      places: this.#cluster.places,
       shards: MARKETS.shards.map((one) => one.index),
       instruments: MARKETS.instruments.map((one) => ({ ...one.definition, shard: one.shard })),
       assets: MARKETS.assets.map((one) => one.id),
       accounts: ACCOUNTS,
-      submit: (region, shard, command, handler) => this.#submit(region, shard, command, handler),
+      submit: (place, shard, command, handler) => this.#submit(place, shard, command, handler),
     })
   }
 
-  #submit(region: string, shard: ShardIndex, command: Submission, handler: CommandHandler): SubmitResult | null {
-    const process = this.#cluster.at(region)
+  #submit(place: string, shard: ShardIndex, command: Submission, handler: CommandHandler): SubmitResult | null {
+    const process = this.#cluster.at(place)
     const sent_us = this.#scheduler.now_us
     const unknown = () => {
       // Healed, the venue itself sends again what it has to; only a process that ends may leave that to others.
       if (process?.ready === true && sent_us > this.#healed_us - WAITING_US) {
-        this.#offences.push(`liveness: a command of ${region} to shard ${shard} of ${sent_us} has no outcome`)
+        this.#offences.push(`liveness: a command of ${place} to shard ${shard} of ${sent_us} has no outcome`)
       }
       handler.unknown()
     }
@@ -153,22 +152,22 @@ class Run {
   }
 
   #leaderless(): readonly string[] {
-    return this.#everywhere((region, shard) => {
-      const process = this.#cluster.at(region)
-      if (process === null || !process.ready) return `${region} does not run`
+    return this.#everywhere((place, shard) => {
+      const process = this.#cluster.at(place)
+      if (process === null || !process.ready) return `${place} does not run`
       const { leader, fault } = process.client.status().shards[shard] ?? { leader: null, fault: 'unknown' }
-      if (fault !== null) return `${region} has a fault: ${fault}`
-      return leader === null ? `${region} knows no leader of shard ${shard}` : null
+      if (fault !== null) return `${place} has a fault: ${fault}`
+      return leader === null ? `${place} knows no leader of shard ${shard}` : null
     })
   }
 
   #unrest(): readonly string[] {
     const alive = new Set(this.#cluster.processes.map((one) => one.origin))
-    return this.#everywhere((region, shard) => {
-      const node = this.#cluster.at(region)?.core.node(shard)
-      if (node === undefined) return `${region} does not run`
+    return this.#everywhere((place, shard) => {
+      const node = this.#cluster.at(place)?.core.node(shard)
+      if (node === undefined) return `${place} does not run`
       const last = this.#cluster.world.stores[shard]?.lastSeq() ?? 0
-      if (node.replica.seq !== last) return `${region} has shard ${shard} up to ${node.replica.seq} of ${last}`
+      if (node.replica.seq !== last) return `${place} has shard ${shard} up to ${node.replica.seq} of ${last}`
       const archived = this.#cluster.world.history.batches.get(shard)?.length ?? 0
       if (archived !== last) return `the history of shard ${shard} has ${archived} batches of ${last}`
       const { engine } = node.replica
@@ -179,10 +178,10 @@ class Run {
     })
   }
 
-  #everywhere(look: (region: string, shard: ShardIndex) => string | null): readonly string[] {
-    return REGIONS.flatMap((region) => MARKETS.shards.map(({ index }) => look(region, index))).filter(
-      (one) => one !== null,
-    )
+  #everywhere(look: (place: string, shard: ShardIndex) => string | null): readonly string[] {
+    return this.#cluster.places
+      .flatMap((place) => MARKETS.shards.map(({ index }) => look(place, index)))
+      .filter((one) => one !== null)
   }
 
   async #judge(): Promise<Verdict['counts']> {
@@ -214,12 +213,12 @@ class Run {
   }
 
   #replicas(): readonly ReplicaRecord[] {
-    return this.#cluster.processes.flatMap(({ region, core }) =>
+    return this.#cluster.processes.flatMap(({ place, core }) =>
       MARKETS.shards.map(({ index: shard }): ReplicaRecord => {
         const { engine, fault } = core.node(shard).replica
-        this.#checkInvariants(region, shard)
+        this.#checkInvariants(place, shard)
         return {
-          region,
+          region: place,
           shard,
           seq: engine.seq,
           stateHash: Buffer.from(engine.stateHash()).toString('hex'),
@@ -231,11 +230,11 @@ class Run {
     )
   }
 
-  #checkInvariants(region: RegionName, shard: ShardIndex): void {
+  #checkInvariants(place: string, shard: ShardIndex): void {
     try {
-      this.#cluster.at(region)?.core.node(shard).replica.engine.checkInvariants()
+      this.#cluster.at(place)?.core.node(shard).replica.engine.checkInvariants()
     } catch (error) {
-      this.#offences.push(`invariants: shard ${shard} in ${region}: ${messageOf(error)}`)
+      this.#offences.push(`invariants: shard ${shard} at ${place}: ${messageOf(error)}`)
     }
   }
 
@@ -243,7 +242,7 @@ class Run {
   async #readings(): Promise<readonly OrderReading[]> {
     const readings: OrderReading[] = []
     for (const { order, shard } of this.#clients.resting) {
-      const region = this.#scheduler.random.pick(REGIONS)
+      const region = this.#scheduler.random.pick(this.#cluster.places)
       const found = await this.#cluster.at(region)?.client.order(order as OrderId)
       if (found === undefined || found.value === null) continue
       readings.push({ shard, order, region, cumQty: found.value.cumQty, open: true })

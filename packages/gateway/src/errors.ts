@@ -53,7 +53,7 @@ const DENIALS = {
     meaning: 'What is past cannot be looked up at this moment; trading goes on. Try again.',
   },
   NOT_READY: { status: 503, meaning: 'This process is starting or stopping. Try again.' },
-  HAND_OVER_REFUSED: { status: 409, meaning: 'The shard is not led here, or the other region cannot take it now.' },
+  HAND_OVER_REFUSED: { status: 409, meaning: 'Nobody leads the shard now, or the other region cannot take it.' },
   OUTCOME_UNKNOWN: {
     status: 504,
     meaning:

@@ -1,8 +1,9 @@
 // The gateway of a region: REST, streams and live market data over one venue. Promises that it listens only when it can answer, and that
-// a stop takes nothing new, finishes what is in flight, and ends streams with 1001.
+// a stop is seen by balancers first, then takes nothing new, finishes what is in flight, and ends streams with 1012, not all at once.
 
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Markets, ShardIndex } from '@wintrades/domain'
 import { type HistoryReader, type MarketData, MarketDataLoader } from '@wintrades/marketdata'
 import type { Config, Logger, Secrets } from '@wintrades/platform'
@@ -47,7 +48,7 @@ const LOAD_INTERVAL_MS = 1_000
 /** While something is missing: short, because a region waits for it. */
 const LOAD_AGAIN_MS = 50
 /** Requests in flight get this long when the gateway stops. */
-const DRAIN_TIMEOUT_MS = 5_000
+const IN_FLIGHT_TIMEOUT_MS = 5_000
 /** No request waits for these: the deadline lets a master in the farthest region answer. */
 const REDIS_DEADLINE_MS = 500
 /** A reader waits for this, and the region's own database answers within a few milliseconds. */
@@ -146,9 +147,12 @@ class RunningGateway {
 
   async stop(): Promise<void> {
     const { api, readiness } = this.#rest
+    const { drain_ms } = this.#options.config
+    readiness.drain()
+    if (drain_ms > 0) await pause(drain_ms)
     readiness.stop()
     // What hangs on longer is cut off: a stop must come to its end.
-    const timer = setTimeout(() => api.server.closeAllConnections(), DRAIN_TIMEOUT_MS)
+    const timer = setTimeout(() => api.server.closeAllConnections(), IN_FLIGHT_TIMEOUT_MS)
     const closed = api.close()
     await this.#streams.close()
     await closed

@@ -62,7 +62,7 @@ test.each([
   ['HTTP_PORT', '80.5'],
   ['CACHE_DRIVER', 'file'],
   ['ML_CONFIDENCE_THRESHOLD', '1.1'],
-  ['LINK_PEERS', 'us-east=127.0.0.1:1,us-east=127.0.0.1:2'],
+  ['LINK_PEERS', 'us-east=app:1,us-east=app:1'],
   ['DB_PORT', '0'],
   ['APP_ENV', 'Production'],
 ])('%s=%s is refused', (name, value) => {
@@ -111,6 +111,25 @@ test('DB_HOST names every server; it asks for a password and the CA', () => {
   ])
   expect(faultsOf({ ...given, DB_CA_FILE: `${file}.missing` })[0]).toMatch(/cannot be read \(ENOENT\)/)
   expect(loadConfig({ DB_HOST: 'one', DB_PASSWORD: 'p', DB_TLS: 'off' }).ok).toBe(true)
+})
+
+test('a region may have several processes, each with links of its own', () => {
+  const read = loadConfig({ LINK_PEERS: 'us-east=app_us_east:8201,us-east=127.0.0.1:8202' })
+  expect(read.ok && read.config.linkPeers?.map(({ region, host }) => [region, host])).toEqual([
+    ['us-east', 'app_us_east'],
+    ['us-east', '127.0.0.1'],
+  ])
+})
+
+test('what a stop may take has room for its draining', () => {
+  expect(faultsOf({ DRAIN_MS: '5001' })).toEqual([expect.stringMatching(/^DRAIN_MS must be at most half of STOP_TIME/)])
+  expect(loadConfig({ DRAIN_MS: '5001', STOP_TIMEOUT_MS: '20000' }).ok).toBe(true)
+})
+
+test('the files of encrypted links are given all, or not at all', () => {
+  expect(faultsOf({ LINK_CERTIFICATE_FILE: 'link.pem', LINK_CA_FILE: 'ca.pem' })).toEqual([
+    expect.stringMatching(/^LINK_CERTIFICATE_KEY_FILE is not given; give all of /),
+  ])
 })
 
 test('what no part reads yet is checked, and named', () => {

@@ -79,6 +79,8 @@ export type ShardStatus = {
   readonly leading: boolean
   /** Set when the replica stopped itself: its state hash disagreed, or the journal is damaged; says what and where. */
   readonly fault: string | null
+  /** How many batches another process is ahead, as far as the others have said. */
+  readonly behind: number
   /** Commands of this process waiting for their outcome. */
   readonly pending: number
   /** Batch time of the oldest client order id still remembered; older ones must be looked up in history. */
@@ -94,7 +96,8 @@ export type VenueStatus = {
   readonly shards: readonly ShardStatus[]
   /** The newest rules that this process's engine knows; `activate_version` puts them in force. */
   readonly engineVersion: number
-  readonly links: readonly { readonly region: RegionName; readonly connected: boolean }[]
+  /** `processes`: how many of that region there are links to. */
+  readonly links: readonly { readonly region: RegionName; readonly connected: boolean; readonly processes: number }[]
   /** Counters and gauges of the venue thread, named and unit-suffixed as they are published. */
   readonly metrics: Readonly<Record<string, number>>
 }
@@ -127,7 +130,7 @@ export interface Venue {
 
   /** The latest known status, kept fresh by the venue thread; never blocks. */
   status(): VenueStatus
-  /** Hands the leadership of a shard that is led here to another region; resolves when that region leads. */
+  /** Hands the leadership of a shard to another region, wherever it is led; resolves when that region leads. */
   handOver(shard: ShardIndex, to: RegionName): Promise<void>
   /** Hands over or releases what is led here, finishes what is in flight, and stops. */
   close(): Promise<void>

@@ -22,7 +22,7 @@ import type { CommittedBatch, ShardStatus, VenueStatus } from './api.ts'
 import { encodeAll, missingDefinitions } from './encode.ts'
 import { FrameKind, progressFrame, readFrame } from './links/frames.ts'
 import { outcomesOf } from './outcomes.ts'
-import type { Clock, Journal, SnapshotStore, Transport } from './ports.ts'
+import type { Clock, Journal, SnapshotStore, Transport, VenueProcess } from './ports.ts'
 import { hex } from './replica.ts'
 import { SessionKeeper } from './session-keeper.ts'
 import { SessionReaper } from './sessions.ts'
@@ -66,17 +66,20 @@ export type Question =
   | { readonly kind: 'trial_balance'; readonly shard: ShardIndex }
   | { readonly kind: 'state_hash'; readonly shard: ShardIndex }
 
+/** Another process: what it has applied of each shard, as it last said, and whether it is about to end. */
+type Other = { readonly process: VenueProcess; seqs: readonly Seq[]; isLeaving: boolean }
+
 export class VenueCore {
   readonly #options: VenueCoreOptions
   readonly #nodes: readonly ShardNode[]
   readonly #transfers: TransferDriver
   readonly #reaper: SessionReaper
   readonly #sessions: SessionKeeper
-  readonly #origins = new Map<RegionName, number>()
-  readonly #gone = new Set<RegionName>()
-  readonly #progress = new Map<RegionName, readonly Seq[]>()
+  /** Those with a link, by origin; the one whose link is newest is last. */
+  readonly #others = new Map<number, Other>()
   readonly #timers = new Set<() => void>()
   #live = false
+  #leaving = false
   #transfersDue = false
   #statusDue = false
   #appliedBatches = 0
@@ -103,9 +106,10 @@ export class VenueCore {
     this.#sessions.look()
     this.#live = true
     await transport.start({
-      up: (region, origin) => this.#linkUp(region, origin),
-      down: (region, gone) => this.#linkDown(region, gone),
-      received: (region, frame) => this.#received(region, frame),
+      up: (process) => this.#linkUp(process),
+      down: (process) => this.#linkDown(process),
+      looked: () => this.#look(),
+      received: (origin, frame) => this.#received(origin, frame),
     })
     for (const node of this.#nodes) node.join()
     this.#every(TICK_MS, () => {
@@ -113,7 +117,7 @@ export class VenueCore {
       this.#transfers.drive()
       this.#sessions.turn()
     })
-    this.#every(PROGRESS_MS, () => this.#broadcast(progressFrame(this.#nodes.map((node) => node.replica.seq))))
+    this.#every(PROGRESS_MS, () => this.#broadcast(this.#progressFrame()))
     this.#every(REAP_MS, () => this.#reaper.reap(this.#nodes))
     this.#every(STATUS_MS, () => this.#options.onStatus(this.status()))
     this.#options.onStatus(this.status())
@@ -153,7 +157,10 @@ export class VenueCore {
       origin,
       shards: this.#nodes.map((node) => this.#shardStatus(node)),
       engineVersion: ENGINE_VERSION,
-      links: transport.regions.map((peer) => ({ region: peer, connected: this.#origins.has(peer) })),
+      links: transport.regions.map((peer) => {
+        const processes = [...this.#others.values()].filter(({ process }) => process.region === peer).length
+        return { region: peer, connected: processes > 0, processes }
+      }),
       metrics: {
         wintrades_venue_appended_batches_total: sum('batches'),
         wintrades_venue_appended_commands_total: sum('commands'),
@@ -169,6 +176,8 @@ export class VenueCore {
 
   /** Gives up what is led here, in order, and ends. */
   async close(): Promise<void> {
+    this.#leaving = true
+    this.#broadcast(this.#progressFrame())
     await Promise.all(this.#nodes.map((node) => node.close()))
     for (const cancel of this.#timers) cancel()
     this.#timers.clear()
@@ -180,32 +189,41 @@ export class VenueCore {
     const { replica, shard } = node
     return {
       shard: shard.index,
-      leader: node.leader,
+      leader: node.leader?.region ?? null,
       epoch: node.epoch,
       seq: replica.seq,
       timestamp: replica.engine.timestamp,
       leading: node.leading,
       fault: node.fault,
+      behind: this.#behind(node),
       pending: node.pending.size,
       deduplicationFrom: replica.engine.deduplicationFrom(),
       version: replica.engine.version,
     }
   }
 
+  #behind({ shard, replica }: ShardNode): number {
+    const ahead = [...this.#others.values()].map(({ seqs }) => (seqs[shard.index] ?? 0) - replica.seq)
+    return Math.max(0, ...ahead)
+  }
+
   #host(): NodeHost {
     const { region, origin, clock, logger, transport, timing, markets } = this.#options
     return {
-      region,
-      origin,
+      self: { region, origin },
       clock,
       logger,
       timing: { ...TIMING, ...timing },
-      originOf: (peer) => this.#origins.get(peer) ?? null,
+      others: (shard: Shard) =>
+        [...this.#others.values()].map(({ process, seqs, isLeaving }) => {
+          return { process, isLeaving, seq: seqs[shard.index] ?? (0 as Seq) }
+        }),
+      isLinked: (other) => this.#others.has(other),
       isPeer: (peer) => transport.regions.includes(peer),
-      isGone: (peer) => this.#gone.has(peer),
-      send: (peer, parts) => transport.send(peer, parts),
+      isDeserted: (peer) => transport.isDeserted(peer),
+      isGone: (process) => transport.isGone(process),
+      send: (other, parts) => transport.send(other, parts),
       broadcast: (parts) => this.#broadcast(parts),
-      progressOf: (peer: RegionName, shard: Shard) => this.#progress.get(peer)?.[shard.index] ?? (0 as Seq),
       applied: (node, batch, events) => this.#applied(node, batch, events),
       definitions: (node) => encodeAll(missingDefinitions(markets, node.shard.index, node.replica.engine)),
       changed: () => this.#statusSoon(),
@@ -246,44 +264,52 @@ export class VenueCore {
   }
 
   #broadcast(parts: readonly Uint8Array[]): void {
-    for (const region of this.#origins.keys()) this.#options.transport.send(region, parts)
+    for (const origin of this.#others.keys()) this.#options.transport.send(origin, parts)
+  }
+
+  #progressFrame(): readonly Uint8Array[] {
+    const seqs = this.#nodes.map((node) => node.replica.seq)
+    return progressFrame(seqs, this.#leaving)
   }
 
   #isAlive(origin: number): boolean {
-    if (origin === this.#options.origin) return true
-    for (const there of this.#origins.values()) if (there === origin) return true
-    return false
+    return origin === this.#options.origin || this.#others.has(origin)
   }
 
-  #linkUp(region: RegionName, origin: number): void {
-    this.#origins.set(region, origin)
-    this.#gone.delete(region)
-    for (const node of this.#nodes) node.linkUp(region)
+  #linkUp(process: VenueProcess): void {
+    this.#others.set(process.origin, { process, seqs: [], isLeaving: false })
+    this.#options.transport.send(process.origin, this.#progressFrame())
+    for (const node of this.#nodes) node.linkUp(process.origin)
     this.#statusSoon()
   }
 
-  #linkDown(region: RegionName, gone: boolean): void {
-    this.#origins.delete(region)
-    this.#progress.delete(region)
-    if (gone) this.#gone.add(region)
-    else this.#gone.delete(region)
-    for (const node of this.#nodes) node.linkDown()
+  #linkDown(process: VenueProcess): void {
+    this.#others.delete(process.origin)
+    this.#look()
     this.#statusSoon()
   }
 
-  #received(region: RegionName, bytes: Uint8Array): void {
+  /** What is known of other processes has changed: it may decide who leads. */
+  #look(): void {
+    for (const node of this.#nodes) node.tick(true)
+  }
+
+  #received(origin: number, bytes: Uint8Array): void {
+    const other = this.#others.get(origin)
+    if (other === undefined) return
     let frame: ReturnType<typeof readFrame>
     try {
       frame = readFrame(bytes, this.#nodes.length)
     } catch (error) {
       this.#framesRefused++
-      this.#options.logger.error('a frame was refused', { region, error })
+      this.#options.logger.error('a frame was refused', { ...other.process, error })
       return
     }
     if (frame.kind === FrameKind.progress) {
-      this.#progress.set(region, frame.seqs)
+      other.seqs = frame.seqs
+      other.isLeaving = frame.isLeaving
       for (const node of this.#nodes) {
-        if (node.leader === region) node.behind(frame.seqs[node.shard.index] as Seq)
+        if (node.leader?.origin === origin) node.behind(frame.seqs[node.shard.index] as Seq)
       }
       return
     }
@@ -296,10 +322,17 @@ export class VenueCore {
         node.pushed(frame.batch)
         break
       case FrameKind.leading:
-        node.announced(region, frame.epoch)
+        node.announced(other.process, frame.epoch)
+        break
+      case FrameKind.hand_over:
+        node.askedToHandOver(frame.epoch, node.shard.regions[frame.region] ?? null, frame.pinned)
         break
       case FrameKind.released:
-        node.released(frame.epoch, frame.region === null ? null : (node.shard.regions[frame.region] ?? null))
+        node.released(
+          frame.epoch,
+          frame.region === null ? null : (node.shard.regions[frame.region] ?? null),
+          frame.heir,
+        )
         break
     }
   }

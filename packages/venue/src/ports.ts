@@ -1,4 +1,4 @@
-// What the venue needs of the world: a clock, a journal per shard, links to the other regions, a place for snapshots. Everything that
+// What the venue needs of the world: a clock, a journal per shard, links to the other processes, a place for snapshots. Everything that
 // is not deterministic comes in through these, so that a simulation can stand in for all of it.
 
 import type { Epoch, RegionName, Seq, ShardIndex, Timestamp } from '@wintrades/domain'
@@ -74,23 +74,32 @@ export interface Journal {
 
 export type StoredBatch = { readonly seq: Seq; readonly bytes: Uint8Array }
 
+/** An app process: its region, and the random number that names it in every command and in a lease. */
+export type VenueProcess = { readonly region: RegionName; readonly origin: number }
+
 /** What the links tell the venue. */
 export type LinkListener = {
-  /** `origin` is the process at the other end. */
-  up(region: RegionName, origin: number): void
-  /** `gone`: nobody listens there any more, so the process is dead. */
-  down(region: RegionName, gone: boolean): void
-  /** The frame is the receiver's to keep. */
-  received(region: RegionName, frame: Uint8Array): void
+  /** There is a link to this process; it stays the same one until `down`. */
+  up(process: VenueProcess): void
+  /** The link to it is lost. Whether the process is, the transport may find out. */
+  down(process: VenueProcess): void
+  /** What `isGone` and `isDeserted` say has changed. */
+  looked(): void
+  /** From the process of that origin. The frame is the receiver's to keep. */
+  received(origin: number, frame: Uint8Array): void
 }
 
-/** Links to the other regions: in order, at most once, maybe never. */
+/** Links to all other processes, one to each: frames in order, at most once, maybe never. */
 export interface Transport {
+  /** Regions in which there may be other processes; the own one too, if it may have several. */
   readonly regions: readonly RegionName[]
   start(listener: LinkListener): Promise<void>
-  isUp(region: RegionName): boolean
-  /** false: there is no connection and nothing was sent. The parts are one frame; they must not be changed afterwards. */
-  send(region: RegionName, parts: readonly Uint8Array[]): boolean
+  /** That process has ended, as far as one can know from outside: see `links/presence.ts`. */
+  isGone(process: VenueProcess): boolean
+  /** Nobody listens in that region. */
+  isDeserted(region: RegionName): boolean
+  /** false: there is no link and nothing was sent. The parts are one frame; they must not be changed afterwards. */
+  send(origin: number, parts: readonly Uint8Array[]): boolean
   close(): Promise<void>
 }
 

@@ -9,10 +9,12 @@ import { type Epoch, type RegionName, readBatchHeader, type Seq, type Shard } fr
 import type { Logger } from '@wintrades/platform'
 import { JournalDamage } from './chain.ts'
 import { Leader, type LeaderFigures } from './leader.ts'
-import { batchFrame, commandsFrame, leadingFrame, releasedFrame } from './links/frames.ts'
+import { LeaseWatch } from './lease-watch.ts'
+import { batchFrame, commandsFrame, handOverFrame, leadingFrame, releasedFrame } from './links/frames.ts'
 import { Pending } from './pending.ts'
-import type { Clock, Journal, Lease, SnapshotStore } from './ports.ts'
+import type { Clock, Journal, Lease, SnapshotStore, VenueProcess } from './ports.ts'
 import { Replica } from './replica.ts'
+import { type Candidate, chooseHeir, patience_ms } from './succession.ts'
 
 /** How fast things happen; tests and simulations may differ. */
 export type Timing = {
@@ -21,6 +23,8 @@ export type Timing = {
   readonly leaseRead_ms: number
   /** How much later each further region claims than the one before it. */
   readonly claimStep_ms: number
+  /** How much later each further process of a region does. */
+  readonly siblingStep_ms: number
   /** How long a process that has just started leaves free leases to regions that come before its own. */
   readonly startGrace_ms: number
   /** How long a lease that was released to one region is left to it. */
@@ -34,6 +38,7 @@ export const TIMING: Timing = {
   leaseRenew_ms: 400,
   leaseRead_ms: 300,
   claimStep_ms: 150,
+  siblingStep_ms: 50,
   startGrace_ms: 3_000,
   reservation_ms: 700,
   failBack_ms: 10_000,
@@ -41,21 +46,21 @@ export const TIMING: Timing = {
 
 /** What a shard's node needs of its process. */
 export type NodeHost = {
-  readonly region: RegionName
-  readonly origin: number
+  readonly self: VenueProcess
   readonly clock: Clock
   readonly logger: Logger
   readonly timing: Timing
-  /** Regions with a link, and which process is there; null: none. */
-  originOf(region: RegionName): number | null
-  /** There may be a process of that region. */
+  /** Processes with a link, the newest last, and how far each is with this shard. */
+  others(shard: Shard): readonly Candidate[]
+  isLinked(origin: number): boolean
+  /** There may be another process in that region. */
   isPeer(region: RegionName): boolean
-  /** Nobody listens there any more. */
-  isGone(region: RegionName): boolean
-  send(region: RegionName, parts: readonly Uint8Array[]): boolean
+  /** Nobody listens in that region. */
+  isDeserted(region: RegionName): boolean
+  /** That process has ended. */
+  isGone(process: VenueProcess): boolean
+  send(origin: number, parts: readonly Uint8Array[]): boolean
   broadcast(parts: readonly Uint8Array[]): void
-  /** Last seq of this shard that the region has said it has applied. */
-  progressOf(region: RegionName, shard: Shard): Seq
   /** A batch was applied here. */
   applied(node: ShardNode, batch: Uint8Array, events: Float64Array): void
   /** Definitions that the engine lacks, encoded. */
@@ -78,10 +83,13 @@ export class ShardNode {
   readonly #host: NodeHost
   readonly #journal: Journal
   readonly #logger: Logger
+  readonly #watch: LeaseWatch
   #role: Role = 'following'
   #leader: Leader | null = null
   /** Who leads, as far as is known here, and since which epoch. */
-  #known: { readonly epoch: Epoch; readonly region: RegionName | null } = { epoch: 0 as Epoch, region: null }
+  #known: { readonly epoch: Epoch; readonly process: VenueProcess | null } = { epoch: 0 as Epoch, process: null }
+  /** Whom the lease was released to, and after which epoch. */
+  #heir: { readonly epoch: Epoch; readonly origin: number } | null = null
   /** The last epoch this process had: it does not take it up again. */
   #spentEpoch = 0 as Epoch
   #pinned = false
@@ -104,6 +112,7 @@ export class ShardNode {
     this.#journal = journal
     this.#host = host
     this.#logger = host.logger
+    this.#watch = new LeaseWatch(host.timing.leaseTtl_ms)
     this.replica = new Replica(shard)
   }
 
@@ -119,12 +128,12 @@ export class ShardNode {
     return this.#role === 'leading'
   }
 
-  /** Whoever can be sent commands at this moment. */
-  get leader(): RegionName | null {
-    const { region, epoch } = this.#known
-    if (region === null || this.replica.epoch !== epoch) return null
-    if (region === this.#host.region) return this.#role === 'leading' ? region : null
-    return this.#host.originOf(region) === null ? null : region
+  /** The process that can be sent commands at this moment. */
+  get leader(): VenueProcess | null {
+    const { process, epoch } = this.#known
+    if (process === null || this.replica.epoch !== epoch) return null
+    if (this.#isSelf(process)) return this.#role === 'leading' ? process : null
+    return this.#host.isLinked(process.origin) ? process : null
   }
 
   get epoch(): Epoch {
@@ -185,8 +194,8 @@ export class ShardNode {
   submitOwn(records: Uint8Array, count: number): void {
     const { leader } = this
     if (leader === null) return
-    if (leader === this.#host.region) this.#leader?.offer(records, count)
-    else this.#host.send(leader, commandsFrame(this.shard.index, this.#known.epoch, count, records))
+    if (this.#isSelf(leader)) this.#leader?.offer(records, count)
+    else this.#host.send(leader.origin, commandsFrame(this.shard.index, this.#known.epoch, count, records))
   }
 
   /** Sends what has not been sent under the present epoch. */
@@ -196,8 +205,8 @@ export class ShardNode {
     const { epoch } = this.#known
     if (leader === null) return
     this.pending.takeUnsent(epoch, ({ records, count }) => {
-      if (leader !== this.#host.region) {
-        return this.#host.send(leader, commandsFrame(this.shard.index, epoch, count, records))
+      if (!this.#isSelf(leader)) {
+        return this.#host.send(leader.origin, commandsFrame(this.shard.index, epoch, count, records))
       }
       this.#leader?.offer(records, count)
       return true
@@ -206,16 +215,12 @@ export class ShardNode {
 
   // What links bring.
 
-  linkUp(region: RegionName): void {
-    if (this.#role === 'leading') this.#host.send(region, leadingFrame(this.shard.index, this.#known.epoch))
-    if (region === this.#known.region) {
+  linkUp(origin: number): void {
+    if (this.#role === 'leading') this.#host.send(origin, leadingFrame(this.shard.index, this.#known.epoch))
+    if (origin === this.#known.process?.origin) {
       this.pending.forgetSent()
       this.flush()
     }
-    this.tick(true)
-  }
-
-  linkDown(): void {
     this.tick(true)
   }
 
@@ -237,17 +242,20 @@ export class ShardNode {
     else this.#applied(batch, events)
   }
 
-  announced(region: RegionName, epoch: Epoch): void {
-    if (epoch < this.#known.epoch || (epoch === this.#known.epoch && this.#known.region === region)) return
-    this.#learn(epoch, region)
+  announced(process: VenueProcess, epoch: Epoch): void {
+    const { epoch: known, process: leader } = this.#known
+    if (epoch < known || (epoch === known && leader?.origin === process.origin)) return
+    this.#learn(epoch, process)
     if (this.replica.epoch < epoch) void this.#catchUp()
   }
 
-  released(epoch: Epoch, to: RegionName | null): void {
+  /** `heir`: the process that may claim first; 0: whichever of that region. */
+  released(epoch: Epoch, to: RegionName | null, heir: number): void {
     if (epoch < this.#known.epoch) return
-    this.#known = { epoch, region: null }
+    this.#known = { epoch, process: null }
+    this.#heir = heir === 0 ? null : { epoch, origin: heir }
     this.#host.changed()
-    if (to === this.#host.region || to === null) this.tick(true)
+    if (to === this.#host.self.region || to === null) this.tick(true)
   }
 
   /** A peer says how far the leader is. */
@@ -257,40 +265,55 @@ export class ShardNode {
 
   // Leadership on purpose.
 
-  /** Moves the leadership to another region; resolves when that region leads. */
+  /** Moves the leadership to another region, wherever it is now; resolves when a process of that region leads. */
   async handOver(to: RegionName, pinned: boolean): Promise<void> {
-    if (this.#role !== 'leading' || this.#leader === null) {
-      throw new HandOverRefused(`${this.#host.region} does not lead shard ${this.shard.name}`)
+    const { shard, leader } = this
+    if (!shard.regions.includes(to)) {
+      throw new HandOverRefused(`shard ${shard.name} is never led by ${to}; only by ${shard.regions.join(', ')}`)
     }
-    if (!this.shard.regions.includes(to)) {
-      throw new HandOverRefused(
-        `shard ${this.shard.name} is never led by ${to}; only by ${this.shard.regions.join(', ')}`,
-      )
+    if (leader === null) throw new HandOverRefused(`nobody leads shard ${shard.name} at this moment; try again`)
+    if (leader.region === to) return
+    const { epoch } = this
+    if (!this.#isSelf(leader)) {
+      this.#host.send(leader.origin, handOverFrame(shard.index, epoch, shard.regions.indexOf(to), pinned))
+    } else {
+      const others = this.#host.others(shard)
+      const heir = this.#heirIn(to) ?? others.findLast(({ process }) => process.region === to)?.process
+      if (heir === undefined) throw new HandOverRefused(`there is no link to ${to}`)
+      await this.#letGo(to, heir, pinned)
     }
-    if (to === this.#host.region) return
-    if (this.#host.originOf(to) === null) throw new HandOverRefused(`there is no link to ${to}`)
-    const { epoch } = this.#leader
-    await this.#letGo(to, pinned)
     const deadline_us = this.#host.clock.now_us() + HAND_OVER_TIMEOUT_MS * 1_000
-    while (this.replica.epoch <= epoch) {
+    while (this.replica.epoch <= epoch || this.leader?.region !== to) {
       if (this.#host.clock.now_us() > deadline_us)
-        throw new HandOverRefused(`${to} did not take shard ${this.shard.name} over`)
+        throw new HandOverRefused(`${to} did not take shard ${shard.name} over`)
       await new Promise<void>((resolve) => void this.#host.clock.after(2, resolve))
     }
   }
 
-  /** Hands over or releases what is led here and claims nothing any more. */
+  /** Another process passes on what an operator wants. */
+  askedToHandOver(epoch: Epoch, to: RegionName | null, pinned: boolean): void {
+    if (this.#leader?.epoch !== epoch || to === null) return
+    this.handOver(to, pinned).catch((error: unknown) => {
+      this.#logger.warn('hand-over failed', { shard: this.shard.name, to, error })
+    })
+  }
+
+  /** Hands over or releases what is led here, to a process of the own region before others, and claims nothing any more. */
   async close(): Promise<void> {
     this.#closing = true
     while (this.#role === 'claiming') await new Promise<void>((resolve) => void this.#host.clock.after(5, resolve))
     if (this.#role !== 'leading') return
-    const heir = this.shard.regions.find(
-      (region) => region !== this.#host.region && this.#host.originOf(region) !== null,
-    )
-    await this.#letGo(heir ?? null, false)
+    const { region } = this.#host.self
+    const inOrder = [region, ...this.shard.regions.filter((one) => one !== region)]
+    const [heir] = inOrder.flatMap((one) => this.#heirIn(one) ?? [])
+    await this.#letGo(heir?.region ?? null, heir ?? null, false)
   }
 
-  async #letGo(to: RegionName | null, pinned: boolean): Promise<void> {
+  #heirIn(region: RegionName): VenueProcess | null {
+    return chooseHeir(this.#host.others(this.shard), region, this.replica.seq)
+  }
+
+  async #letGo(to: RegionName | null, heir: VenueProcess | null, pinned: boolean): Promise<void> {
     const leader = this.#leader
     if (leader === null) return
     this.#role = 'handing_over'
@@ -303,11 +326,11 @@ export class ShardNode {
       this.#logger.warn('the lease may not have been released; it expires', { shard: this.shard.name, error })
     }
     this.#retire()
-    this.#logger.info('handed over', { shard: this.shard.name, epoch: leader.epoch, to, released })
+    this.#logger.info('handed over', { shard: this.shard.name, epoch: leader.epoch, to, heir: heir?.origin, released })
     if (!released) return
-    this.#known = { epoch: leader.epoch, region: null }
+    this.#known = { epoch: leader.epoch, process: null }
     const index = to === null ? null : this.shard.regions.indexOf(to)
-    this.#host.broadcast(releasedFrame(this.shard.index, leader.epoch, index))
+    this.#host.broadcast(releasedFrame(this.shard.index, leader.epoch, index, heir?.origin ?? 0))
     this.#host.changed()
   }
 
@@ -316,7 +339,7 @@ export class ShardNode {
   async #tick(): Promise<void> {
     const { timing, clock } = this.#host
     if (this.fault !== null) {
-      if (this.#role === 'leading') await this.#letGo(null, false)
+      if (this.#role === 'leading') await this.#letGo(null, null, false)
       return
     }
     if (this.#role !== 'following') {
@@ -343,21 +366,23 @@ export class ShardNode {
   }
 
   async #consider(lease: Lease): Promise<void> {
-    const { region, origin } = this.#host
-    const isOwn = lease.holder === region && lease.origin === origin
-    if (isOwn && lease.epoch > this.#spentEpoch) return await this.#takeOver(lease.epoch)
-    if (lease.holder !== null && lease.epoch > this.#known.epoch && !isOwn) this.#learn(lease.epoch, lease.holder)
+    const { holder, origin, epoch } = lease
+    const isOwn = holder !== null && origin === this.#host.self.origin
+    if (isOwn && epoch > this.#spentEpoch) return await this.#takeOver(epoch)
+    if (holder !== null && epoch > this.#known.epoch && !isOwn) this.#learn(epoch, { region: holder, origin })
+    const isAbandoned = this.#watch.isAbandoned(lease, this.#host.clock.now_us())
     if (this.#role !== 'following' || !this.#claimable || this.#closing) return
-    const early = this.#isDead(lease)
+    const isDead = holder !== null && !this.#host.isLinked(origin) && this.#host.isGone({ region: holder, origin })
+    const early = isDead || (holder !== null && isAbandoned)
     const isFree = early || lease.holder === null || lease.remaining_ms <= 0
     if (!isFree) {
       this.#freeSince_us = null
       return
     }
     this.#freeSince_us ??= this.#host.clock.now_us()
-    const patience_ms = this.#patience_ms(lease)
-    if (patience_ms === null) return
-    const left_ms = patience_ms - (this.#host.clock.now_us() - this.#freeSince_us) / 1_000
+    const wait_ms = this.#patience_ms(lease)
+    if (wait_ms === null) return
+    const left_ms = wait_ms - (this.#host.clock.now_us() - this.#freeSince_us) / 1_000
     if (left_ms > 0) {
       this.#host.clock.after(left_ms, () => this.tick(true))
       return
@@ -365,32 +390,23 @@ export class ShardNode {
     await this.#claim(lease, early)
   }
 
-  /** The holder's process is known to have ended: its region refuses connections, or another process answers there. */
-  #isDead({ holder, origin }: Lease): boolean {
-    if (holder === null) return false
-    if (holder === this.#host.region) return origin !== this.#host.origin
-    const there = this.#host.originOf(holder)
-    return there === null ? this.#host.isGone(holder) : there !== origin
-  }
-
-  /** How long this region leaves a free lease to those that come before it; null: it never claims. */
-  #patience_ms({ epoch, reservedFor, holder }: Lease): number | null {
-    const { region, timing } = this.#host
-    if (!this.shard.regions.includes(region)) return null
-    if (holder === null && reservedFor === region) return 0
-    const before = this.shard.regions
-      .slice(0, this.shard.regions.indexOf(region))
-      .filter((one) => this.#host.isPeer(one))
-    if (before.length === 0 && reservedFor === null) return 0
-    // Right after a start, those that come first may just be starting too.
-    const uptime_ms = (this.#host.clock.now_us() - this.#joinedAt_us) / 1_000
-    const grace_ms = Math.max(0, timing.startGrace_ms - uptime_ms)
-    const alive = before.filter((one) => !this.#host.isGone(one) && (epoch === 0 || one !== holder))
-    return Math.max(grace_ms, alive.length * timing.claimStep_ms + (reservedFor === null ? 0 : timing.reservation_ms))
+  /** How long this process leaves a free lease to those that come before it; null: it never claims. */
+  #patience_ms(lease: Lease): number | null {
+    const host = this.#host
+    const around = {
+      self: host.self,
+      linked: host.others(this.shard).map(({ process }) => process),
+      isPeer: (region: RegionName) => host.isPeer(region),
+      isDeserted: (region: RegionName) => host.isDeserted(region),
+    }
+    const uptime_ms = (host.clock.now_us() - this.#joinedAt_us) / 1_000
+    const heir = this.#heir?.epoch === lease.epoch ? this.#heir.origin : null
+    return patience_ms(this.shard, lease, around, { timing: host.timing, uptime_ms, heir })
   }
 
   async #claim(lease: Lease, early: boolean): Promise<void> {
-    const { region, origin, timing } = this.#host
+    const { timing } = this.#host
+    const { region, origin } = this.#host.self
     this.#role = 'claiming'
     this.#lastRenew_us = this.#host.clock.now_us()
     const pinned = lease.pinned && lease.holder === null && lease.reservedFor === region
@@ -414,7 +430,7 @@ export class ShardNode {
     if (this.#role !== 'following') return
     this.#role = 'claiming'
     this.#spentEpoch = epoch
-    this.#known = { epoch, region: null }
+    this.#known = { epoch, process: null }
     const began_us = this.#host.clock.now_us()
     const leader = new Leader({
       epoch,
@@ -457,7 +473,7 @@ export class ShardNode {
     if (this.#leader !== leader) return false
     this.#role = 'leading'
     this.#homeBackSince_us = null
-    this.#learn(leader.epoch, this.#host.region)
+    this.#learn(leader.epoch, this.#host.self)
     this.#host.broadcast(leadingFrame(this.shard.index, leader.epoch))
     return true
   }
@@ -469,11 +485,10 @@ export class ShardNode {
   }
 
   #considerFailBack(): void {
-    const { timing, clock, region } = this.#host
+    const { timing, clock, self } = this.#host
     const [home] = this.shard.regions
-    if (home === undefined || home === region || this.#pinned) return
-    const lag = this.replica.seq - this.#host.progressOf(home, this.shard)
-    if (this.#host.originOf(home) === null || lag > 1_000) {
+    if (home === undefined || home === self.region || this.#pinned) return
+    if (this.#heirIn(home) === null) {
       this.#homeBackSince_us = null
       return
     }
@@ -489,7 +504,7 @@ export class ShardNode {
 
   #fenced(): void {
     if (this.#leader === null) return
-    this.#logger.warn('another region leads now', { shard: this.shard.name, epoch: this.#leader.epoch })
+    this.#logger.warn('another process leads now', { shard: this.shard.name, epoch: this.#leader.epoch })
     this.#retire()
     this.tick(true)
   }
@@ -505,12 +520,17 @@ export class ShardNode {
     this.#leader = null
     this.#role = 'following'
     this.#pinned = false
-    if (this.#known.region === this.#host.region) this.#known = { epoch: this.#known.epoch, region: null }
+    const { epoch, process } = this.#known
+    if (process !== null && this.#isSelf(process)) this.#known = { epoch, process: null }
     this.#host.changed()
   }
 
-  #learn(epoch: Epoch, region: RegionName): void {
-    this.#known = { epoch, region }
+  #isSelf(process: VenueProcess): boolean {
+    return process.origin === this.#host.self.origin
+  }
+
+  #learn(epoch: Epoch, process: VenueProcess): void {
+    this.#known = { epoch, process }
     this.#freeSince_us = null
     if (this.#leader !== null && this.#leader.epoch < epoch) this.#fenced()
     this.#host.changed()

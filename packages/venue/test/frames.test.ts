@@ -42,18 +42,23 @@ test('every frame is read as it was made', () => {
     epoch: 9,
   })
   const released = (to: number | null) =>
-    frames.readFrame(whole(frames.releasedFrame(0 as ShardIndex, 4 as Epoch, to)), SHARDS)
-  expect(released(2)).toMatchObject({ epoch: 4, region: 2 })
+    frames.readFrame(whole(frames.releasedFrame(0 as ShardIndex, 4 as Epoch, to, 0xffff_fffe)), SHARDS)
+  expect(released(2)).toMatchObject({ epoch: 4, region: 2, heir: 0xffff_fffe })
   expect(released(null)).toMatchObject({ region: null })
+  const asked = frames.handOverFrame(1 as ShardIndex, 4 as Epoch, 2, true)
+  expect(frames.readFrame(whole(asked), SHARDS)).toMatchObject({ shard: 1, epoch: 4, region: 2, pinned: true })
   const seqs = [3, 0, 2 ** 40] as Seq[]
-  expect(frames.readFrame(whole(frames.progressFrame(seqs)), SHARDS)).toEqual({ kind: frames.FrameKind.progress, seqs })
+  for (const isLeaving of [false, true]) {
+    const read = frames.readFrame(whole(frames.progressFrame(seqs, isLeaving)), SHARDS)
+    expect(read).toEqual({ kind: frames.FrameKind.progress, seqs, isLeaving })
+  }
 })
 
 test('any bytes are a frame or a CodecError', () => {
   const sound = [
     whole(frames.commandsFrame(1 as ShardIndex, 7 as Epoch, 3, commands(5, 3))),
     whole(frames.leadingFrame(2 as ShardIndex, 9 as Epoch)),
-    whole(frames.progressFrame([1, 2, 3] as Seq[])),
+    whole(frames.progressFrame([1, 2, 3] as Seq[], false)),
   ]
   const damaged = fc
     .tuple(fc.constantFrom(...sound), fc.nat(300), fc.nat(255), fc.nat(300))

@@ -117,7 +117,8 @@ describe('a schedule', () => {
 const ALONE: Transport = {
   regions: [],
   start: async () => {},
-  isUp: () => false,
+  isGone: () => true,
+  isDeserted: () => false,
   send: () => false,
   close: async () => {},
 }

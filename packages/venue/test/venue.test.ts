@@ -173,6 +173,7 @@ test('a hand-over that cannot take place is refused and says why', async () => {
   await cluster.start(['us-east', 'eu-west'])
   await ready(['us-east', 'eu-west'])
   await expect(cluster.at('us-east').handOver(EU, 'asia-pacific' as RegionName)).rejects.toThrow(HandOverRefused)
+  expect(leaders('us-east')[EU]).toBe('eu-west')
   await expect(cluster.at('eu-west').handOver(EU, 'asia-pacific' as RegionName)).rejects.toThrow(
     /no link to asia-pacific/,
   )
@@ -243,11 +244,15 @@ test('a damaged journal row stops the shard here, and says where', async () => {
 test('a process without the link key gets no link', async () => {
   await cluster.start(['us-east', 'eu-west'])
   const stranger = await cluster.startRegion('asia-pacific', new Uint8Array(32).fill(8))
-  const linked = { region: 'eu-west', connected: true }
+  const linked = { region: 'eu-west', connected: true, processes: 1 }
   await expect.poll(() => cluster.at('us-east').status().links, { timeout: 5_000 }).toContainEqual(linked)
   await new Promise((resolve) => setTimeout(resolve, 500))
   expect(stranger.status().links.every((link) => !link.connected)).toBe(true)
-  expect(cluster.at('us-east').status().links).toContainEqual({ region: 'asia-pacific', connected: false })
+  expect(cluster.at('us-east').status().links).toContainEqual({
+    region: 'asia-pacific',
+    connected: false,
+    processes: 0,
+  })
 })
 
 test('an order that ends in a hundred years makes no batches meanwhile; one that ends soon ends', async () => {

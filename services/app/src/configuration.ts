@@ -10,7 +10,7 @@ import {
   loadConfig,
   readYamlFile,
 } from '@wintrades/platform'
-import { calendarFault, type Peer } from '@wintrades/venue'
+import { calendarFault, type LinkTlsFiles, type Peer } from '@wintrades/venue'
 
 export type AppConfig = Omit<Config, 'region' | 'linkPeers'> & {
   readonly region: RegionName
@@ -36,6 +36,15 @@ export function readConfiguration(environment: Environment): { readonly config: 
   )
   if (faults.length > 0) return refuse([...new Set(faults)].map((fault) => `${config.marketsFile}: ${fault}`))
   return { config: config as unknown as AppConfig, markets }
+}
+
+/** null: links are not encrypted. */
+export function linkTlsFiles({
+  linkCertificateFile: certificateFile,
+  linkCertificateKeyFile: keyFile,
+  linkCaFile: caFile,
+}: AppConfig): LinkTlsFiles | null {
+  return certificateFile === null || keyFile === null || caFile === null ? null : { certificateFile, keyFile, caFile }
 }
 
 function refuse(faults: readonly string[]): never {

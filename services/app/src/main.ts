@@ -8,7 +8,7 @@ import { Metrics } from '@wintrades/platform/metrics'
 import { mysqlOptions } from '@wintrades/platform/mysql'
 import { startVenue, type Venue } from '@wintrades/venue'
 import { startArchiver } from './archiver.ts'
-import { readConfiguration } from './configuration.ts'
+import { linkTlsFiles, readConfiguration } from './configuration.ts'
 import { openHistory } from './history.ts'
 import { openRedis } from './redis.ts'
 
@@ -36,6 +36,7 @@ async function openVenue(): Promise<Venue> {
     linkPort: config.linkPort,
     peers: config.linkPeers ?? [],
     linkKey: secrets.linkKey,
+    linkTls: linkTlsFiles(config),
     logLevel: config.logLevel,
     onFailure: (error) => end('the venue has failed', error),
   })

@@ -27,6 +27,26 @@ export function addOperationRoutes(api: Api, parts: OperationRouteParts): void {
 
   api.get(
     '/health',
+    {
+      config: probe,
+      schema: {
+        tags,
+        summary:
+          'For balancers: 200 when this process may be used, 404 when it is about to stop and takes no new clients, else 503',
+        response: { 200: schemas.Readiness, 404: schemas.Readiness, 503: schemas.Readiness },
+      },
+    },
+    async (_request, reply) => {
+      const reasons = await readiness.reasons()
+      const ready = reasons.length === 0
+      // HAProxy's `http-check disable-on-404`: what runs here goes on, nobody else is sent.
+      const otherwise = readiness.draining ? 404 : 503
+      return reply.code(ready ? 200 : otherwise).send({ ready, region: venue.region, reasons })
+    },
+  )
+
+  api.get(
+    '/health/live',
     { config: probe, schema: { tags, summary: 'The process is alive', response: answers({ 200: schemas.Alive }) } },
     () => ({ status: 'alive' }),
   )
@@ -37,7 +57,7 @@ export function addOperationRoutes(api: Api, parts: OperationRouteParts): void {
       config: probe,
       schema: {
         tags,
-        summary: 'The region may be used: 200, or 503 with the reasons why not',
+        summary: 'This process may be used: 200, or 503 with the reasons why not',
         response: { 200: schemas.Readiness, 503: schemas.Readiness },
       },
     },
@@ -62,12 +82,13 @@ export function addOperationRoutes(api: Api, parts: OperationRouteParts): void {
     async (request) => {
       const status = venue.status()
       const withHash = request.query.hash === '1'
-      const reports = status.shards.map(async ({ shard, leader, epoch, seq, fault, pending, version }) => {
+      const reports = status.shards.map(async ({ shard, leader, leading, epoch, seq, fault, pending, version }) => {
         const hash = withHash && fault === null ? await hashes.of(shard) : null
         return {
           shard,
           name: shards.name(shard),
           leader,
+          leading,
           epoch,
           seq: hash?.seq ?? seq,
           commands: commands(shard),

@@ -108,8 +108,8 @@ export async function buildRestServer(parts: RestParts): Promise<RestServer> {
     done(refused ? new ApiFault('NOT_READY') : undefined)
   })
   api.addHook('onSend', (_request, reply, payload, done) => {
-    // A connection that stays open would hold up the stop.
-    if (readiness.stopping) reply.header('connection', 'close')
+    // A connection that stays open would bring more to a process that is about to stop, and hold that up.
+    if (readiness.draining) reply.header('connection', 'close')
     done(null, payload)
   })
   addAuditing(api, auth.audit)

@@ -29,6 +29,7 @@ export const RegionView = Type.Object({
       shard: Type.Integer(),
       name: RegionName,
       leader: nullable(RegionName),
+      leading: Type.Boolean({ description: 'This process leads it.' }),
       epoch: Type.Integer(),
       seq: Type.Integer(),
       commands: nullable(Type.Integer({ description: 'Commands in the journal up to seq.' })),
@@ -38,5 +39,7 @@ export const RegionView = Type.Object({
       stateHash: nullable(Type.String()),
     }),
   ),
-  links: Type.Array(Type.Object({ region: RegionName, connected: Type.Boolean() })),
+  links: Type.Array(
+    Type.Object({ region: RegionName, connected: Type.Boolean(), processes: Type.Integer({ minimum: 0 }) }),
+  ),
 })

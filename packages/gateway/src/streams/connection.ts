@@ -34,8 +34,13 @@ export type StreamFigures = {
 
 type Frame = Readonly<Record<string, unknown>>
 
-/** Close codes: RFC 6455's, used in its sense. */
-export const CloseCode = { goingAway: 1001, unsupportedData: 1003, policyViolation: 1008, tryAgainLater: 1013 } as const
+/** Close codes: RFC 6455's and those registered since, used in their sense. */
+export const CloseCode = {
+  unsupportedData: 1003,
+  policyViolation: 1008,
+  serviceRestart: 1012,
+  tryAgainLater: 1013,
+} as const
 
 export const OUTGOING_BYTES_MAX = 8 * 1024 * 1024
 export const IN_FLIGHT_MAX = 4_096

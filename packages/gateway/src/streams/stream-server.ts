@@ -3,6 +3,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Markets, Seq, ShardIndex } from '@wintrades/domain'
 import { type AccountBatch, AccountFeed, type MarketData } from '@wintrades/marketdata'
 import type { Venue } from '@wintrades/venue'
@@ -38,6 +39,10 @@ const PING_INTERVAL_MS = 15_000
 /** Every so many pings, connections are checked to be still allowed. */
 const RECHECK_PINGS = 4
 const CLOSE_WAIT_MS = 1_000
+/** Who is sent away comes back elsewhere at once: so many a second, and all of them within this time. */
+const CLOSES_PER_SECOND = 1_000
+const CLOSE_SPREAD_MS_MAX = 2_000
+const CLOSE_STEP_MS = 20
 const SESSION_MAX = 0x7fff_ffff
 
 export class StreamServer {
@@ -139,7 +144,7 @@ export class StreamServer {
     }
   }
 
-  /** Tells every client to go elsewhere, and waits a moment for them to leave. */
+  /** Tells every client to go elsewhere, one after the other, and waits a moment for them to leave. */
   async close(): Promise<void> {
     this.#closing = true
     clearInterval(this.#pings)
@@ -148,12 +153,22 @@ export class StreamServer {
     const empty = new Promise<void>((resolve) => {
       this.#onEmpty = resolve
     })
-    for (const connection of this.#connections) connection.end(CloseCode.goingAway, 'the server is stopping')
+    await this.#sendAway([...this.#connections])
     const patience = setTimeout(() => {
       for (const connection of this.#connections) connection.cut()
     }, CLOSE_WAIT_MS)
     await empty
     clearTimeout(patience)
+  }
+
+  async #sendAway(connections: readonly Connection[]): Promise<void> {
+    const spread_ms = Math.min(CLOSE_SPREAD_MS_MAX, (connections.length / CLOSES_PER_SECOND) * 1_000)
+    const atOnce = Math.ceil(connections.length / Math.max(1, spread_ms / CLOSE_STEP_MS))
+    for (let at = 0; at < connections.length; at += atOnce) {
+      if (at > 0) await pause(CLOSE_STEP_MS)
+      const some = connections.slice(at, at + atOnce)
+      for (const connection of some) connection.end(CloseCode.serviceRestart, 'the server is stopping')
+    }
   }
 
   /** What all connections have to send leaves at the end of this turn of the event loop: one write each. */

@@ -53,7 +53,8 @@ export type TestRegion = {
 const alone: Transport = {
   regions: [],
   start: async () => {},
-  isUp: () => false,
+  isGone: () => true,
+  isDeserted: () => false,
   send: () => false,
   close: async () => {},
 }

@@ -49,6 +49,7 @@ const movement = () => ({
 
 const EXAMPLES: Readonly<Record<string, Example>> = {
   'GET /health': { status: 200, malformed: null },
+  'GET /health/live': { status: 200, malformed: null },
   'GET /health/ready': { status: 200, malformed: null },
   'GET /health/region': {
     status: 200,

@@ -92,12 +92,25 @@ test('a stop finishes what is in flight, takes nothing new, and tells streams to
   const asked = user.get('/balances')
   await inFlight
   const stopped = region.stopGateway()
-  expect((await closed)[0].code).toBe(1001)
+  expect((await closed)[0].code).toBe(1012)
   await expect(call(region, 'GET', '/health')).rejects.toThrow()
   release()
   const answer = await asked
   expect([answer.status, answer.headers.get('connection')]).toEqual([200, 'close'])
   await stopped
+})
+
+test('before it stops it drains: balancers are told 404, whoever comes is served, and connections are not kept', async () => {
+  const draining = await startRegion({ DRAIN_MS: '2000' })
+  const health = async () => (await fetch(`${draining.url}/health`)).status
+  expect(await health()).toBe(200)
+  const stopped = draining.stop()
+  await expect.poll(health, { interval: 5 }).toBe(404)
+  expect((await fetch(`${draining.url}/health/ready`)).status).toBe(503)
+  const served = await fetch(`${draining.url}/api/v1/instruments`)
+  expect([served.status, served.headers.get('connection')]).toEqual([200, 'close'])
+  await stopped
+  await expect(fetch(`${draining.url}/health`)).rejects.toThrow()
 })
 
 /** Sends bytes; everything that comes back until the other side ends. */

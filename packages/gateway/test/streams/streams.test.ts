@@ -201,7 +201,7 @@ test('orders that end with their connection are cancelled when it ends', async (
 test('a server that stops says so', async () => {
   const peer = await StreamPeer.open(await start())
   await region.streams.close()
-  await expect.poll(() => peer.closed).toEqual({ code: 1001, reason: 'the server is stopping' })
+  await expect.poll(() => peer.closed).toEqual({ code: 1012, reason: 'the server is stopping' })
   await expect(StreamPeer.open(region.url)).rejects.toThrow('503')
 })
 

@@ -7,10 +7,16 @@ import { inRepository } from '../repository.ts'
 import { ConfigurationFault, DataInUse, type Platform, type PlatformEvent, startPlatform } from '../supervisor/index.ts'
 import { Panel } from '../supervisor/panel.ts'
 
-type UpOptions = { readonly port?: number; readonly data?: string; readonly simulation: boolean }
+type UpOptions = {
+  readonly port?: number
+  readonly data?: string
+  readonly processes: number
+  readonly simulation: boolean
+}
 
 const DEFAULT_PORT = 8000
 const EXIT_REFUSED = 2
+const PROCESSES_MAX = 10
 
 export function upCommand(): Command {
   return new Command('up')
@@ -24,6 +30,7 @@ export function upCommand(): Command {
       parsePort,
     )
     .option('--data <directory>', 'where data lives (default: DATA_DIRECTORY, else data beside this program)')
+    .option('--processes <number>', `how many processes each region has, up to ${PROCESSES_MAX}`, parseProcesses, 1)
     .option('--no-simulation', 'without the simulated market')
     .action(async (options: UpOptions) => {
       process.exitCode = await up(options)
@@ -48,6 +55,7 @@ async function up(options: UpOptions): Promise<number> {
     platform = await startPlatform({
       dataDirectory: resolve(options.data ?? (process.env['DATA_DIRECTORY'] || inRepository('data'))),
       port: options.port ?? (process.env['HTTP_PORT'] ? Number(process.env['HTTP_PORT']) : DEFAULT_PORT),
+      processesPerRegion: options.processes,
       simulation: options.simulation,
       onEvent: (event) => print(describe(event)),
       signal: stopping.signal,
@@ -105,4 +113,10 @@ function parsePort(text: string): number {
   const port = Number(text)
   if (/^\d{1,5}$/.test(text) && port <= 65_535) return port
   throw new InvalidArgumentError('It must be a whole number from 0 to 65535.')
+}
+
+function parseProcesses(text: string): number {
+  const count = Number(text)
+  if (/^\d{1,2}$/.test(text) && count >= 1 && count <= PROCESSES_MAX) return count
+  throw new InvalidArgumentError(`It must be a whole number from 1 to ${PROCESSES_MAX}.`)
 }

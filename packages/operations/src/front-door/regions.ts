@@ -1,4 +1,4 @@
-// Which regions the front door may use: asks each whether it is ready, and believes a refused connection at once. Choosing is
+// Which processes of which regions the front door may use: asks each whether it is ready, and believes a refused connection at once. Choosing is
 // in order of preference, so that a client who names no region reads what it has just written.
 
 import { Agent, request } from 'node:http'
@@ -54,7 +54,7 @@ export class Regions {
     return this.list.some((region) => region.region === name)
   }
 
-  /** Healthy regions to try, best first. */
+  /** Healthy ones to try, best first. */
   candidates(choice: Choice): RegionHealth[] {
     const healthy = this.list.filter((region) => region.healthy)
     const named = healthy.filter((region) => region.region === choice.region)
@@ -73,7 +73,7 @@ export class Regions {
     this.#set(region, reason === '', reason)
     const wait_ms = region.healthy ? CHECK_INTERVAL_MS : CHECK_LOST_INTERVAL_MS
     this.#timers.set(
-      region.region,
+      `${region.host}:${region.port}`,
       setTimeout(() => void this.#check(region), wait_ms),
     )
   }
@@ -81,7 +81,11 @@ export class Regions {
   #set(region: RegionHealth, healthy: boolean, reason: string): void {
     if (region.healthy !== healthy) {
       region.since_ms = Date.now()
-      this.#logger.info(healthy ? 'region is healthy' : 'region is not healthy', { region: region.region, reason })
+      this.#logger.info(healthy ? 'region is healthy' : 'region is not healthy', {
+        region: region.region,
+        port: region.port,
+        reason,
+      })
     }
     region.healthy = healthy
     region.reason = reason

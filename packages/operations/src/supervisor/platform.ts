@@ -1,4 +1,4 @@
-// The whole platform on one machine: three region processes, a front door and, if wanted, a simulated market. Used by
+// The whole platform on one machine: the processes of three regions, a front door and, if wanted, a simulated market. Used by
 // `wintrades up` and, on free ports with a data directory of their own, by drills, benches and tests.
 
 import { readFileSync } from 'node:fs'
@@ -25,6 +25,8 @@ export type PlatformOptions = {
   readonly dataDirectory: string
   /** Port of the front door; 0 (the default) takes free ports for everything. */
   readonly port?: number
+  /** Of each region; 1 by default. The further ones are called `us-east-2` and so on. */
+  readonly processesPerRegion?: number
   /** Whether ordinary accounts make and take a market; off by default. */
   readonly simulation?: boolean
   /** Where region processes run, if not all of them in this host's network. */
@@ -137,16 +139,19 @@ async function planProcesses(
   const taken = new Set<number>()
   const port =
     base === 0 ? await choosePort(config.httpHost, null, taken) : await claimPort(config.httpHost, base, taken)
-  const places: { region: string; host: string; httpPort: number; linkPort: number }[] = []
-  for (const [index, region] of regions.entries()) {
-    const host = placement?.addressOf(region) ?? LOCAL
-    const httpPort = await choosePort(LOCAL, base === 0 ? null : base + 1 + index, taken)
-    const linkPort = await choosePort(LOCAL, base === 0 ? null : base + 101 + index, taken)
-    places.push({ region, host, httpPort, linkPort })
+  const places: { name: string; region: string; host: string; httpPort: number; linkPort: number }[] = []
+  for (let number = 1; number <= (options.processesPerRegion ?? 1); number++) {
+    for (const region of regions) {
+      const index = places.length
+      const host = placement?.addressOf(region) ?? LOCAL
+      const httpPort = await choosePort(LOCAL, base === 0 ? null : base + 1 + index, taken)
+      const linkPort = await choosePort(LOCAL, base === 0 ? null : base + 101 + index, taken)
+      places.push({ name: number === 1 ? region : `${region}-${number}`, region, host, httpPort, linkPort })
+    }
   }
   const shared = { ...environment, MARKETS_FILE: config.marketsFile }
-  const regionPlans = places.map(({ region, host, httpPort, linkPort }): ProcessPlan => {
-    const peers = places.filter((other) => other.region !== region)
+  const LINK_PEERS = places.map((place) => `${place.region}=${place.host}:${place.linkPort}`).join(',')
+  const regionPlans = places.map(({ name, region, host, httpPort, linkPort }): ProcessPlan => {
     const own = {
       REGION: region,
       HTTP_HOST: host,
@@ -154,9 +159,8 @@ async function planProcesses(
       LINK_HOST: host,
       LINK_PORT: String(linkPort),
     }
-    const LINK_PEERS = peers.map((peer) => `${peer.region}=${peer.host}:${peer.linkPort}`).join(',')
     return {
-      name: region,
+      name,
       region,
       entry: inRepository('services', 'app', 'src', 'main.ts'),
       environment: { ...shared, ...placement?.environmentOf?.(region), ...own, LINK_PEERS },

@@ -70,20 +70,21 @@ export function region(): Kind<string> {
 /** `us-east=127.0.0.1:8201,eu-west=127.0.0.1:8202` */
 export type Peer = { readonly region: string; readonly host: string; readonly port: number }
 
+const PEERS_MAX = 64
+
+/** A region may have several processes. */
 export function peers(): Kind<readonly Peer[]> {
-  const meaning = 'a list region=host:port,… such as us-east=127.0.0.1:8201,eu-west=127.0.0.1:8202, each region once'
+  const meaning = `a list region=host:port,… of up to ${PEERS_MAX} such as us-east=127.0.0.1:8201,eu-west=127.0.0.1:8202, each once`
   return kind(meaning, (value) => {
-    const list = value
-      .split(',')
-      .map((entry) => /^([a-z][a-z0-9-]{1,31})=(\[[0-9a-f:.]+\]|[^:=\s]+):(\d{1,5})$/i.exec(entry.trim()))
+    const entries = value.split(',').map((entry) => entry.trim())
+    const list = entries.map((entry) => /^([a-z][a-z0-9-]{1,31})=(\[[0-9a-f:.]+\]|[^:=\s]+):(\d{1,5})$/i.exec(entry))
     const found = list.flatMap((match) =>
       match === null
         ? []
         : [{ region: match[1] ?? '', host: (match[2] ?? '').replace(/^\[|\]$/g, ''), port: Number(match[3]) }],
     )
-    const regions = new Set(found.map((peer) => peer.region))
-    const valid = found.every((peer) => peer.port >= 1 && peer.port <= 65_535)
-    return valid && found.length === list.length && regions.size === list.length ? found : undefined
+    const valid = found.every((peer) => peer.port >= 1 && peer.port <= 65_535) && found.length <= PEERS_MAX
+    return valid && found.length === list.length && new Set(entries).size === list.length ? found : undefined
   })
 }
 

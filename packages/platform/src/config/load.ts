@@ -83,6 +83,11 @@ function crossCheck(config: Config): ConfigFault[] {
       }
     }
   }
+  faults.push(...checkLinkFiles(config))
+  if (config.drain_ms > config.stopTimeout_ms / 2) {
+    const message = `DRAIN_MS must be at most half of STOP_TIMEOUT_MS, which is ${config.stopTimeout_ms}; it is ${config.drain_ms}`
+    faults.push({ variable: VARIABLES.drain_ms.name, message })
+  }
   if (config.cacheDriver === 'redis' && config.redisHost === null) {
     const message = 'REDIS_HOST must be given when CACHE_DRIVER=redis: a list host[:port],… of nodes'
     faults.push({ variable: VARIABLES.redisHost.name, message })
@@ -103,6 +108,19 @@ function checkDatabase({ databasePassword, databaseTls, databaseCaFile }: Config
     faults.push({ variable: 'DB_CA_FILE', message })
   }
   return faults
+}
+
+/** All or none: a process that encrypts only half of its links is a mistake. */
+function checkLinkFiles({ linkCertificateFile, linkCertificateKeyFile, linkCaFile }: Config): ConfigFault[] {
+  const files = [
+    [VARIABLES.linkCertificateFile.name, linkCertificateFile],
+    [VARIABLES.linkCertificateKeyFile.name, linkCertificateKeyFile],
+    [VARIABLES.linkCaFile.name, linkCaFile],
+  ] as const
+  const missing = files.flatMap(([name, file]) => (file === null ? [name] : []))
+  if (missing.length === 0 || missing.length === files.length) return []
+  const all = files.map(([name]) => name).join(', ')
+  return missing.map((name) => ({ variable: name, message: `${name} is not given; give all of ${all}, or none` }))
 }
 
 function unreadable(path: string): string | null {

@@ -6,7 +6,8 @@ const GROUPS: readonly { readonly title: string; readonly pattern: RegExp }[] = 
   { title: 'Trading', pattern: /^(APP_ENV|REGION|TIMEZONE|TRADING_MODE|RISK_LIMIT|MAX_POSITION_SIZE|MARKETS_FILE)$/ },
   {
     title: 'Process',
-    pattern: /^(HTTP_|LINK_HOST|LINK_PORT|LINK_PEERS|REGION_ADDRESSES|DATA_|LOG_|STOP_|TRUSTED_|OPERATOR_FILE)/,
+    pattern:
+      /^(HTTP_|LINK_HOST|LINK_PORT|LINK_PEERS|LINK_C|REGION_ADDRESSES|DATA_|LOG_|STOP_|DRAIN_|TRUSTED_|OPERATOR_FILE)/,
   },
   { title: 'Secrets', pattern: /^(JWT_|ENCRYPTION_KEY|API_KEY|LINK_KEY)/ },
   { title: 'Limits of clients', pattern: /^RATE_LIMIT_/ },

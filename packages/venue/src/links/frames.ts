@@ -1,16 +1,17 @@
-// What regions say to each other over a link, as bytes. Every frame begins with 16 bytes:
+// What processes say to each other over a link, as bytes. Every frame begins with 16 bytes:
 //
 //   0 u8 kind   1 u8 shard   2 u16 regionIndex of the shard's list   4 u32 count   8 f64 epoch   16 … body
 //
 //   commands   count records for the leader of `epoch`, encoded once by their gateway
 //   batch      a committed batch
 //   leading    the sender leads the shard; its first batch is committed
-//   released   the sender has released the shard's lease; `region` may claim it first
-//   progress   the last seq the sender has applied, one f64 for each shard
+//   released   the sender has released the shard's lease; `region` may claim it first, and of that region the process of origin `count`
+//   progress   the last seq the sender has applied, one f64 for each shard; `regionIndex` is 1 when it is about to end
+//   hand_over  the leader of `epoch` is asked to hand the shard over to `region`; `count` is 1 when it shall stay there
 
 import { CodecError, checkCommand, type Epoch, LIMITS, type Seq, type ShardIndex } from '@wintrades/domain'
 
-export const FrameKind = { commands: 1, batch: 2, leading: 3, released: 4, progress: 5 } as const
+export const FrameKind = { commands: 1, batch: 2, leading: 3, released: 4, progress: 5, hand_over: 6 } as const
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind]
 
 const HEADER_BYTES = 16
@@ -33,8 +34,17 @@ export type Frame =
       readonly epoch: Epoch
       /** Index in the shard's list of regions; null: anybody. */
       readonly region: number | null
+      /** The process of that region that may claim first; 0: any. */
+      readonly heir: number
     }
-  | { readonly kind: typeof FrameKind.progress; readonly seqs: readonly Seq[] }
+  | {
+      readonly kind: typeof FrameKind.hand_over
+      readonly shard: ShardIndex
+      readonly epoch: Epoch
+      readonly region: number
+      readonly pinned: boolean
+    }
+  | { readonly kind: typeof FrameKind.progress; readonly seqs: readonly Seq[]; readonly isLeaving: boolean }
 
 const NO_REGION = 0xffff
 
@@ -73,12 +83,21 @@ export function leadingFrame(shard: ShardIndex, epoch: Epoch): readonly Uint8Arr
   return [header(FrameKind.leading, shard, 0, 0, epoch)]
 }
 
-export function releasedFrame(shard: ShardIndex, epoch: Epoch, region: number | null): readonly Uint8Array[] {
-  return [header(FrameKind.released, shard, region ?? NO_REGION, 0, epoch)]
+export function releasedFrame(
+  shard: ShardIndex,
+  epoch: Epoch,
+  region: number | null,
+  heir: number,
+): readonly Uint8Array[] {
+  return [header(FrameKind.released, shard, region ?? NO_REGION, heir, epoch)]
 }
 
-export function progressFrame(seqs: readonly Seq[]): readonly Uint8Array[] {
-  const bytes = header(FrameKind.progress, 0, 0, seqs.length, 0, seqs.length * 8)
+export function handOverFrame(shard: ShardIndex, epoch: Epoch, region: number, pinned: boolean): readonly Uint8Array[] {
+  return [header(FrameKind.hand_over, shard, region, pinned ? 1 : 0, epoch)]
+}
+
+export function progressFrame(seqs: readonly Seq[], isLeaving: boolean): readonly Uint8Array[] {
+  const bytes = header(FrameKind.progress, 0, isLeaving ? 1 : 0, seqs.length, 0, seqs.length * 8)
   const view = new DataView(bytes.buffer)
   seqs.forEach((seq, i) => {
     view.setFloat64(HEADER_BYTES + i * 8, seq, true)
@@ -107,7 +126,9 @@ export function readFrame(bytes: Uint8Array, shardCount: number): Frame {
     case FrameKind.leading:
       return { kind, shard, epoch }
     case FrameKind.released:
-      return { kind, shard, epoch, region: region === NO_REGION ? null : region }
+      return { kind, shard, epoch, region: region === NO_REGION ? null : region, heir: count }
+    case FrameKind.hand_over:
+      return { kind, shard, epoch, region, pinned: count === 1 }
     case FrameKind.progress: {
       if (count !== shardCount || body.length !== count * 8) throw new CodecError('progress of other shards', 4)
       const seqs: Seq[] = []
@@ -116,7 +137,7 @@ export function readFrame(bytes: Uint8Array, shardCount: number): Frame {
         if (!Number.isSafeInteger(seq) || seq < 0) throw new CodecError('seq is not a number', HEADER_BYTES + i * 8)
         seqs.push(seq as Seq)
       }
-      return { kind, seqs }
+      return { kind, seqs, isLeaving: region === 1 }
     }
     default:
       throw new CodecError(`frame of kind ${kind} unknown`, 0)

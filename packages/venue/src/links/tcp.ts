@@ -1,351 +1,373 @@
-// Links between regions over TCP: one connection a pair, opened by the region whose name sorts first, proven by both sides with the link
-// key, kept alive by what is sent anyway. Promises whole frames in order; a bound on what waits; and to say when a peer's process is gone
-// (its port refuses) rather than merely silent.
-//
-//   hello   4 bytes "WTL1", u8 length of the region's name, name, u32 origin, 32 random bytes
-//   proof   HMAC-SHA256(link key, "wintrades link" · own hello · peer's hello)
-//   frame   u32 length, bytes
+// Links between processes over TCP, or TLS: exactly one for each pair, proven by both sides with the link key, kept alive by what is sent
+// anyway. Everybody calls every address there is; whoever is met there already, or is this process itself, is left again. If two call each
+// other at the same time, the call of the one with the lower origin stands.
 
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, isIP, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, TLSSocket, type Server as TlsServer, connect as tlsConnect } from 'node:tls'
 import type { RegionName } from '@wintrades/domain'
 import type { Logger } from '@wintrades/platform'
-import type { LinkListener, Transport } from '../ports.ts'
-import { FRAME_BYTES_MAX } from './frames.ts'
-
-export type Peer = { readonly region: RegionName; readonly host: string; readonly port: number }
+import type { LinkListener, Transport, VenueProcess } from '../ports.ts'
+import { ADDRESSES_MAX, type Address, AddressBook, type Peer } from './address-book.ts'
+import { greet } from './handshake.ts'
+import { Link } from './link.ts'
+import { Presence } from './presence.ts'
+import { isOfHost, LinkTls, type LinkTlsFiles } from './tls.ts'
 
 export type TcpTransportOptions = {
   readonly region: RegionName
   readonly origin: number
   readonly host: string
   readonly port: number
+  /** Where processes listen; this one's own addresses may be among them. */
   readonly peers: readonly Peer[]
-  /** 32 bytes, the same in every region. */
+  /** 32 bytes, the same in every process. */
   readonly key: Uint8Array
+  /** null: links are not encrypted. */
+  readonly tls: LinkTlsFiles | null
   readonly logger: Logger
+  /** Instead of the system's, as `address:port`. */
+  readonly nameServers?: readonly string[]
 }
 
-const MAGIC = Buffer.from('WTL1')
-const NONCE_BYTES = 32
-const PROOF_BYTES = 32
-const HELLO_BYTES_MAX = MAGIC.length + 1 + 255 + 4 + NONCE_BYTES
-const HANDSHAKE_TIMEOUT_MS = 2_000
 const CONNECT_TIMEOUT_MS = 1_000
 const RECONNECT_MS_FIRST = 30
 const RECONNECT_MS_MAX = 500
-/** A peer says something at least every 400 ms. */
-const SILENCE_MS = 2_000
-/** What may wait for a slow peer; past it the link is cut, and the peer reads the journal. */
-const WAITING_BYTES_MAX = 64 * 1024 * 1024
+const LINKS_MAX = ADDRESSES_MAX
+/** Connections that have not proven themselves yet. */
+const STRANGERS_MAX = 2 * LINKS_MAX
+
+/** What goes on about one address. */
+type Caller = {
+  readonly address: Address
+  socket: Socket | null
+  timer: NodeJS.Timeout | undefined
+  retry_ms: number
+  /** Why it was refused last: said once. */
+  refusal: string | null
+  /** It is not listed any more; forgotten when its link is lost. */
+  isUnlisted: boolean
+  /** The process there has closed its link. */
+  hasLeft: boolean
+}
+
+type Linked = { readonly process: VenueProcess; readonly link: Link; readonly isCallOfLower: boolean }
 
 export class TcpTransport implements Transport {
   readonly regions: readonly RegionName[]
   readonly #options: TcpTransportOptions
-  readonly #links = new Map<RegionName, Link>()
-  readonly #timers = new Map<RegionName, NodeJS.Timeout>()
-  readonly #retry_ms = new Map<RegionName, number>()
-  /** Connections that have not proven themselves yet. */
+  readonly #self: VenueProcess
+  readonly #tls: LinkTls | null
+  readonly #book: AddressBook
+  readonly #presence: Presence
+  readonly #callers = new Map<string, Caller>()
+  readonly #links = new Map<number, Linked>()
+  /** Processes that are just being proven on a call of this one. */
+  readonly #proving = new Set<number>()
   readonly #strangers = new Set<Socket>()
   #server: Server | null = null
   #listener: LinkListener | null = null
   #closed = false
 
+  /** Throws {@link LinkTlsFault} when the certificate cannot be used. */
   constructor(options: TcpTransportOptions) {
+    const { region, origin, peers, tls, logger, nameServers } = options
     this.#options = options
-    this.regions = options.peers.map((peer) => peer.region)
+    this.#self = { region, origin }
+    this.#tls = tls === null ? null : new LinkTls(tls, logger)
+    this.regions = [...new Set(peers.map((peer) => peer.region))]
+    const named = new Set(peers.filter(({ host }) => isIP(host) === 0).map((peer) => peer.region))
+    this.#presence = new Presence(
+      this.#self,
+      this.regions.filter((one) => !named.has(one)),
+    )
+    this.#book = new AddressBook({
+      peers,
+      logger,
+      listed: (address) => this.#listed(address),
+      unlisted: (address) => this.#unlisted(address),
+      ...(nameServers === undefined ? {} : { nameServers }),
+    })
   }
 
   async start(listener: LinkListener): Promise<void> {
     this.#listener = listener
-    const server = createServer((socket) => this.#accept(socket))
+    const { host, port, logger } = this.#options
+    const server = this.#makeServer()
     this.#server = server
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen(this.#options.port, this.#options.host, () => {
+      server.listen(port, host, () => {
         server.off('error', reject)
-        server.on('error', (error) => this.#options.logger.error('the link port failed', { error }))
+        server.on('error', (error) => logger.error('the link port failed', { error }))
         resolve()
       })
     })
-    for (const peer of this.#options.peers) if (this.#dials(peer)) this.#dial(peer)
+    this.#book.start()
   }
 
-  isUp(region: RegionName): boolean {
-    return this.#links.has(region)
+  isGone(process: VenueProcess): boolean {
+    return !this.#links.has(process.origin) && this.#presence.isGone(process)
   }
 
-  send(region: RegionName, parts: readonly Uint8Array[]): boolean {
-    const link = this.#links.get(region)
-    if (link === undefined) return false
-    link.send(parts)
+  isDeserted(region: RegionName): boolean {
+    const isLinked = [...this.#links.values()].some(({ process }) => process.region === region)
+    return !isLinked && this.#presence.isDeserted(region)
+  }
+
+  send(origin: number, parts: readonly Uint8Array[]): boolean {
+    const linked = this.#links.get(origin)
+    if (linked === undefined) return false
+    linked.link.send(parts)
     return true
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    for (const timer of this.#timers.values()) clearTimeout(timer)
+    this.#book.close()
+    this.#tls?.close()
+    for (const caller of this.#callers.values()) clearTimeout(caller.timer)
     for (const socket of this.#strangers) socket.destroy()
-    await Promise.all([...this.#links.values()].map((link) => link.end()))
+    await Promise.all([...this.#links.values()].map(({ link }) => link.end()))
     const server = this.#server
     if (server !== null) await new Promise<void>((resolve) => server.close(() => resolve()))
   }
 
-  #dials(peer: Peer): boolean {
-    return this.#options.region < peer.region
+  // Addresses.
+
+  #listed(address: Address): void {
+    const known = this.#callers.get(address.key)
+    if (known !== undefined) {
+      known.isUnlisted = false
+      return
+    }
+    const caller: Caller = {
+      address,
+      socket: null,
+      timer: undefined,
+      retry_ms: RECONNECT_MS_FIRST,
+      refusal: null,
+      isUnlisted: false,
+      hasLeft: false,
+    }
+    this.#callers.set(address.key, caller)
+    this.#presence.list(address.key, address.region)
+    this.#call(caller)
   }
 
-  #dial(peer: Peer): void {
-    const { region } = peer
-    if (this.#closed || this.#links.has(region)) return
-    const socket = connect({ host: peer.host, port: peer.port })
+  /** A link that works says more than a name server. */
+  #unlisted({ key }: Address): void {
+    const caller = this.#callers.get(key)
+    if (caller === undefined) return
+    caller.isUnlisted = true
+    const origin = this.#presence.originAt(key)
+    if (origin === null || !this.#links.has(origin)) this.#forget(caller)
+  }
+
+  #forget(caller: Caller): void {
+    clearTimeout(caller.timer)
+    this.#callers.delete(caller.address.key)
+    caller.socket?.destroy()
+    this.#presence.unlist(caller.address.key, caller.hasLeft)
+    this.#listener?.looked()
+  }
+
+  // Calls.
+
+  #call(caller: Caller): void {
+    const { address } = caller
+    if (this.#closed || caller.socket !== null || caller.isUnlisted || this.#isKnown(address.key)) return
+    const socket = this.#connect(address)
+    caller.socket = socket
+    let isRefused = false
+    let isMet = false
     socket.setTimeout(CONNECT_TIMEOUT_MS, () => socket.destroy(new Error('no answer')))
-    let refused = false
-    socket.once('connect', () => {
+    socket.once('error', (error) => {
+      isRefused = (error as NodeJS.ErrnoException).code === 'ECONNREFUSED'
+      if (!isRefused && this.#tls !== null) this.#note(caller, error.message)
+    })
+    const onClose = () => {
+      caller.socket = null
+      if (this.#closed || this.#callers.get(address.key) !== caller) return
+      if (isRefused) {
+        if (this.#presence.refused(address.key)) this.#listener?.looked()
+      } else if (!isMet) this.#presence.unsure(address.key)
+      this.#callLater(caller)
+    }
+    socket.once('close', onClose)
+    socket.once(socket instanceof TLSSocket ? 'secureConnect' : 'connect', () => {
       socket.setTimeout(0)
-      this.#greet(socket, peer)
-    })
-    socket.once('error', (error) => {
-      refused = (error as NodeJS.ErrnoException).code === 'ECONNREFUSED'
-    })
-    socket.once('close', () => {
-      if (this.#closed) return
-      if (refused) this.#listener?.down(region, true)
-      this.#later(region, () => this.#dial(peer))
-    })
-  }
-
-  /** The other side dials; when it is lost, a look tells whether its process is still there. */
-  #probe(peer: Peer): void {
-    const { region } = peer
-    if (this.#closed || this.#links.has(region)) return
-    const socket = connect({ host: peer.host, port: peer.port })
-    let alive = false
-    let refused = false
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => socket.destroy())
-    // Only its hello shows that it lives: the port of a process that is just dying still takes connections.
-    socket.once('data', () => {
-      alive = true
-      socket.destroy()
-    })
-    socket.once('error', (error) => {
-      refused = (error as NodeJS.ErrnoException).code === 'ECONNREFUSED'
-    })
-    socket.once('close', () => {
-      if (this.#closed || this.#links.has(region) || alive) return
-      if (refused) this.#listener?.down(region, true)
-      else this.#later(region, () => this.#probe(peer))
+      let proving: number | null = null
+      socket.once('close', () => {
+        if (proving !== null) this.#proving.delete(proving)
+      })
+      this.#greet(socket, {
+        met: (process) => {
+          const objection = this.#objection(socket, process, address.region)
+          if (objection !== null) return objection
+          isMet = true
+          this.#found(caller, process.origin)
+          if (this.#isKnown(address.key) || this.#proving.has(process.origin)) return 'leave'
+          proving = process.origin
+          this.#proving.add(proving)
+          return null
+        },
+        refused: (reason) => this.#note(caller, reason),
+        proven: (process, rest) => {
+          socket.off('close', onClose)
+          caller.socket = null
+          this.#proving.delete(process.origin)
+          this.#open(socket, process, rest, true)
+        },
+      })
     })
   }
 
-  #later(region: RegionName, action: () => void): void {
-    const wait_ms = this.#retry_ms.get(region) ?? RECONNECT_MS_FIRST
-    this.#retry_ms.set(region, Math.min(wait_ms * 2, RECONNECT_MS_MAX))
-    clearTimeout(this.#timers.get(region))
-    this.#timers.set(region, setTimeout(action, wait_ms))
+  /** Who is there is this process, or has a link. */
+  #isKnown(key: string): boolean {
+    const origin = this.#presence.originAt(key)
+    return origin !== null && (origin === this.#self.origin || this.#links.has(origin))
+  }
+
+  #found(caller: Caller, origin: number): void {
+    const before = this.#presence.originAt(caller.address.key)
+    caller.refusal = null
+    caller.hasLeft = false
+    caller.retry_ms = RECONNECT_MS_FIRST
+    this.#presence.found(caller.address.key, origin)
+    if (before !== origin) this.#listener?.looked()
+  }
+
+  #callLater(caller: Caller): void {
+    clearTimeout(caller.timer)
+    caller.timer = setTimeout(() => this.#call(caller), caller.retry_ms)
+    caller.retry_ms = Math.min(caller.retry_ms * 2, RECONNECT_MS_MAX)
+  }
+
+  #note(caller: Caller, reason: string): void {
+    if (caller.refusal === reason) return
+    caller.refusal = reason
+    const { region, key } = caller.address
+    this.#options.logger.warn('no link', { region, address: key, reason })
+  }
+
+  // Meetings.
+
+  #makeServer(): Server {
+    const accept = (socket: Socket) => this.#accept(socket)
+    const tls = this.#tls
+    if (tls === null) return createServer({ noDelay: true }, accept)
+    const server: TlsServer = createTlsServer(
+      {
+        ...tls.options,
+        requestCert: true,
+        rejectUnauthorized: true,
+        handshakeTimeout: CONNECT_TIMEOUT_MS,
+        noDelay: true,
+      },
+      accept,
+    )
+    server.on('tlsClientError', (error, socket) => {
+      // A caller that leaves again, or is cut off, is no fault.
+      if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') return
+      this.#options.logger.warn('a link was refused', { from: socket.remoteAddress, reason: error.message })
+    })
+    tls.watch(() => server.setSecureContext(tls.options))
+    return server
+  }
+
+  #connect({ host, port }: Address): Socket {
+    const tls = this.#tls
+    if (tls === null) return connect({ host, port })
+    // Whose certificate it is can be checked once it has said who it is.
+    const checkServerIdentity = () => undefined
+    return tlsConnect({ host, port, secureContext: tls.context, minVersion: 'TLSv1.3', checkServerIdentity })
   }
 
   #accept(socket: Socket): void {
-    this.#greet(socket, null)
-  }
-
-  /** Both sides say who they are, then prove it; only then is there a link. */
-  #greet(socket: Socket, expected: Peer | null): void {
-    const { region, origin, key, logger } = this.#options
-    this.#strangers.add(socket)
-    socket.setNoDelay(true)
-    const hello = makeHello(region, origin)
-    let heard = Buffer.alloc(0)
-    let peerHello: { readonly bytes: Buffer; readonly region: RegionName; readonly origin: number } | null = null
-    const timer = setTimeout(() => refuse('it did not prove itself in time'), HANDSHAKE_TIMEOUT_MS)
-    const refuse = (reason: string) => {
-      logger.warn('a link was refused', { from: expected?.region ?? socket.remoteAddress, reason })
-      socket.destroy()
-    }
-    const listen = (chunk: Buffer) => {
-      heard = Buffer.concat([heard, chunk])
-      if (peerHello === null) {
-        peerHello = readHello(heard)
-        if (peerHello === null) {
-          if (heard.length > HELLO_BYTES_MAX || !heard.subarray(0, 4).equals(MAGIC.subarray(0, heard.length))) {
-            refuse('it is no region of WinTrades')
-          }
-          return
+    if (this.#closed || this.#strangers.size >= STRANGERS_MAX) return void socket.destroy()
+    this.#greet(socket, {
+      met: (process) => {
+        if (process.origin === this.#self.origin) return 'leave'
+        if (!this.#links.has(process.origin) && this.#links.size >= LINKS_MAX) {
+          return `there are links to ${LINKS_MAX} processes already`
         }
-        heard = heard.subarray(peerHello.bytes.length)
-        socket.write(prove(key, hello, peerHello.bytes))
-      }
-      if (heard.length < PROOF_BYTES) return
-      const peer = this.#options.peers.find((one) => one.region === peerHello?.region)
-      if (peer === undefined || (expected !== null && expected.region !== peer.region)) {
-        return refuse(`it says it is ${peerHello.region}`)
-      }
-      if (!timingSafeEqual(heard.subarray(0, PROOF_BYTES), prove(key, peerHello.bytes, hello))) {
-        return refuse('it does not have the link key')
-      }
-      clearTimeout(timer)
-      socket.off('data', listen)
-      this.#strangers.delete(socket)
-      this.#open(socket, peer, peerHello.origin, heard.subarray(PROOF_BYTES))
-    }
-    socket.on('data', listen)
-    socket.on('error', () => {}) // 'close' follows, and says enough
-    socket.once('close', () => {
-      clearTimeout(timer)
-      this.#strangers.delete(socket)
+        return this.#objection(socket, process, null)
+      },
+      refused: (reason) => this.#options.logger.warn('a link was refused', { from: socket.remoteAddress, reason }),
+      proven: (process, rest) => this.#open(socket, process, rest, false),
     })
-    socket.write(hello)
   }
 
-  #open(socket: Socket, peer: Peer, origin: number, rest: Buffer): void {
-    const { region } = peer
-    const link = new Link(socket, {
-      received: (frame) => this.#listener?.received(region, frame),
-      ended: (reason) => {
-        if (this.#links.get(region) !== link) return
-        this.#links.delete(region)
-        if (this.#closed) return
-        this.#options.logger.info('link lost', { region, reason })
-        this.#listener?.down(region, false)
-        if (!this.#dials(peer)) this.#probe(peer)
+  #greet(socket: Socket, meeting: Omit<Parameters<typeof greet>[1], 'self' | 'key'>): void {
+    this.#strangers.add(socket)
+    socket.on('error', () => {}) // 'close' follows, and says enough
+    socket.once('close', () => this.#strangers.delete(socket))
+    greet(socket, {
+      ...meeting,
+      self: this.#self,
+      key: this.#options.key,
+      proven: (process, rest) => {
+        this.#strangers.delete(socket)
+        meeting.proven(process, rest)
       },
     })
-    const former = this.#links.get(region)
-    this.#links.set(region, link)
-    if (former !== undefined) {
-      // The peer has started again, or lost the connection before this side did.
-      former.destroy()
-      this.#listener?.down(region, false)
+  }
+
+  /** Why there can be no link to who says it is that process. */
+  #objection(socket: Socket, { region }: VenueProcess, expected: RegionName | null): string | null {
+    if (expected !== null && region !== expected) return `it says it is ${region}`
+    if (!this.regions.includes(region)) {
+      return region === this.#self.region
+        ? `it is another process of ${region}, whose own addresses LINK_PEERS of both has to list too`
+        : `it says it is ${region}, which LINK_PEERS does not list`
     }
-    this.#retry_ms.delete(region)
-    this.#options.logger.info('link up', { region })
-    this.#listener?.up(region, origin)
+    if (!(socket instanceof TLSSocket)) return null
+    const hosts = this.#options.peers.filter((peer) => peer.region === region).map(({ host }) => host)
+    return isOfHost(socket.getPeerX509Certificate(), hosts)
+      ? null
+      : `it says it is ${region}, and its certificate is not of ${hosts.join(' or ')}`
+  }
+
+  // Links.
+
+  #open(socket: Socket, process: VenueProcess, rest: Buffer, isOwnCall: boolean): void {
+    const { origin, region } = process
+    const isCallOfLower = isOwnCall === this.#self.origin < origin
+    const former = this.#links.get(origin)
+    if (former?.isCallOfLower === true && !isCallOfLower) return void socket.destroy()
+    const link = new Link(socket, {
+      received: (frame) => this.#listener?.received(origin, frame),
+      ended: (reason, byPeer) => {
+        if (this.#links.get(origin)?.link === link) this.#lost(process, reason, byPeer)
+      },
+    })
+    if (former !== undefined) {
+      // Both have called at once, or the peer lost the connection before this side did.
+      former.link.destroy()
+      this.#links.delete(origin)
+      this.#listener?.down(process)
+    }
+    this.#links.set(origin, { process, link, isCallOfLower })
+    this.#presence.alive(origin)
+    this.#options.logger.info('link up', { region, origin })
+    this.#listener?.up(process)
     link.begin(rest)
   }
-}
 
-class Link {
-  readonly #socket: Socket
-  readonly #events: { received(frame: Uint8Array): void; ended(reason: string): void }
-  #partial: Buffer[] = []
-  #partialBytes = 0
-  #ended = false
-
-  constructor(socket: Socket, events: { received(frame: Uint8Array): void; ended(reason: string): void }) {
-    this.#socket = socket
-    this.#events = events
-  }
-
-  begin(rest: Buffer): void {
-    const socket = this.#socket
-    socket.setTimeout(SILENCE_MS, () => this.#end('silent for too long'))
-    socket.on('data', (chunk: Buffer) => this.#take(chunk))
-    socket.on('error', (error) => this.#end(error.message))
-    socket.on('close', () => this.#end('closed'))
-    if (rest.length > 0) this.#take(rest)
-  }
-
-  send(parts: readonly Uint8Array[]): void {
-    const socket = this.#socket
-    if (this.#ended) return
-    if (socket.writableLength > WAITING_BYTES_MAX) {
-      this.#end('it does not read what it is sent')
-      return
+  #lost(process: VenueProcess, reason: string, byPeer: boolean): void {
+    const { region, origin } = process
+    this.#links.delete(origin)
+    if (this.#closed) return
+    this.#options.logger.info('link lost', { region, origin, reason })
+    for (const key of this.#presence.addressesOf(origin)) {
+      const caller = this.#callers.get(key)
+      if (caller === undefined) continue
+      this.#presence.unsure(key)
+      caller.hasLeft = byPeer
+      caller.retry_ms = RECONNECT_MS_FIRST
+      if (caller.isUnlisted) this.#forget(caller)
+      else this.#callLater(caller)
     }
-    let length = 0
-    for (const part of parts) length += part.length
-    const head = Buffer.allocUnsafe(4)
-    head.writeUInt32LE(length)
-    socket.cork()
-    socket.write(head)
-    for (const part of parts) socket.write(part)
-    socket.uncork()
+    this.#listener?.down(process)
   }
-
-  destroy(): void {
-    this.#ended = true
-    this.#socket.destroy()
-  }
-
-  /** Sends what waits, then closes. */
-  async end(): Promise<void> {
-    if (this.#ended) return
-    this.#ended = true
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => this.#socket.destroy(), 500)
-      this.#socket.once('close', () => {
-        clearTimeout(timer)
-        resolve()
-      })
-      this.#socket.destroySoon()
-    })
-  }
-
-  #take(chunk: Buffer): void {
-    let bytes = chunk
-    if (this.#partialBytes > 0) {
-      this.#partial.push(chunk)
-      this.#partialBytes += chunk.length
-      if (this.#partialBytes < this.#wanted()) return
-      bytes = Buffer.concat(this.#partial, this.#partialBytes)
-      this.#partial = []
-      this.#partialBytes = 0
-    }
-    let at = 0
-    while (!this.#ended && at + 4 <= bytes.length) {
-      const length = bytes.readUInt32LE(at)
-      if (length > FRAME_BYTES_MAX) {
-        this.#end(`a frame of ${length} bytes`)
-        return
-      }
-      if (at + 4 + length > bytes.length) break
-      // A copy: the receiver keeps it, and a socket's buffer is larger than one frame.
-      this.#events.received(new Uint8Array(bytes.subarray(at + 4, at + 4 + length)))
-      at += 4 + length
-    }
-    if (at < bytes.length) {
-      this.#partial = [bytes.subarray(at)]
-      this.#partialBytes = bytes.length - at
-    }
-  }
-
-  /** Bytes until the frame that has begun is whole. */
-  #wanted(): number {
-    if (this.#partialBytes < 4) return 4
-    const first = this.#partial[0] as Buffer
-    const length = first.length >= 4 ? first.readUInt32LE(0) : Buffer.concat(this.#partial).readUInt32LE(0)
-    return length + 4
-  }
-
-  #end(reason: string): void {
-    if (this.#ended) return
-    this.#ended = true
-    this.#socket.destroy()
-    this.#events.ended(reason)
-  }
-}
-
-function makeHello(region: RegionName, origin: number): Buffer {
-  const name = Buffer.from(region)
-  const tail = Buffer.alloc(4)
-  tail.writeUInt32LE(origin)
-  return Buffer.concat([MAGIC, Buffer.from([name.length]), name, tail, randomBytes(NONCE_BYTES)])
-}
-
-/** null: not whole yet, or no hello. */
-function readHello(heard: Buffer): { bytes: Buffer; region: RegionName; origin: number } | null {
-  if (heard.length < 5 || !heard.subarray(0, 4).equals(MAGIC)) return null
-  const nameEnd = 5 + (heard[4] as number)
-  const end = nameEnd + 4 + NONCE_BYTES
-  if (heard.length < end) return null
-  return {
-    bytes: Buffer.from(heard.subarray(0, end)),
-    region: heard.toString('utf8', 5, nameEnd) as RegionName,
-    origin: heard.readUInt32LE(nameEnd),
-  }
-}
-
-/** A side proves both hellos, its own first, so that neither its words nor its proof can be sent back to it. */
-function prove(key: Uint8Array, own: Buffer, other: Buffer): Buffer {
-  return createHmac('sha256', key).update('wintrades link').update(own).update(other).digest()
 }

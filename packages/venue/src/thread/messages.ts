@@ -5,7 +5,8 @@ import type { LogLevel } from '@wintrades/platform'
 import type { At, CommittedBatch, VenueStatus } from '../api.ts'
 import type { Question } from '../core.ts'
 import type { JournalPlace } from '../journal/open.ts'
-import type { Peer } from '../links/tcp.ts'
+import type { Peer } from '../links/address-book.ts'
+import type { LinkTlsFiles } from '../links/tls.ts'
 import type { Timing } from '../shard-node.ts'
 
 export type VenueThreadOptions = {
@@ -17,6 +18,8 @@ export type VenueThreadOptions = {
   readonly linkPort: number
   readonly peers: readonly Peer[]
   readonly linkKey: Uint8Array
+  /** null: links are not encrypted. */
+  readonly linkTls: LinkTlsFiles | null
   readonly logLevel: LogLevel
   readonly timing?: Partial<Timing>
 }

@@ -34,6 +34,7 @@ const core = new VenueCore({
     port: options.linkPort,
     peers: options.peers,
     key: options.linkKey,
+    tls: options.linkTls,
     logger,
   }),
   snapshots,

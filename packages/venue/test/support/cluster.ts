@@ -1,4 +1,4 @@
-// Three venues in one process, with real links on loopback, over shared journals: the smallest cluster there is.
+// Venues in one process, with real links on loopback, over shared journals: three are the smallest cluster there is.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -53,35 +53,39 @@ export class Cluster {
   readonly dataDirectory = mkdtempSync(join(tmpdir(), 'wintrades-venue-'))
   readonly venues = new Map<string, Venue>()
   readonly #ports = new Map<string, number>()
-  readonly #transports = new Map<string, TcpTransport>()
   readonly #timing: Partial<Timing>
+  readonly #places: readonly string[]
 
-  constructor(timing: Partial<Timing> = {}) {
+  /** `places`: where processes may run; `eu-west`, or `eu-west/1` and so on for further ones of that region. */
+  constructor(timing: Partial<Timing> = {}, places: readonly string[] = REGIONS) {
     this.#timing = timing
+    this.#places = places
   }
 
-  async start(regions: readonly string[] = REGIONS): Promise<void> {
-    for (const region of REGIONS) if (!this.#ports.has(region)) this.#ports.set(region, await freePort())
-    await Promise.all(regions.map((region) => this.startRegion(region)))
+  async start(places: readonly string[] = this.#places): Promise<void> {
+    for (const place of this.#places) if (!this.#ports.has(place)) this.#ports.set(place, await freePort())
+    await Promise.all(places.map((place) => this.startRegion(place)))
   }
 
-  async startRegion(region: string, key: Uint8Array = new Uint8Array(32).fill(7)): Promise<Venue> {
+  async startRegion(place: string, key: Uint8Array = new Uint8Array(32).fill(7)): Promise<Venue> {
+    const region = regionOf(place)
     const logger = createLogger('test', {
       level: process.env['VENUE_LOG'] === undefined ? 'silent' : 'info',
-      fields: { region },
+      fields: { place },
     })
     const origin = newOrigin()
     const transport = new TcpTransport({
       region: region as RegionName,
       origin,
       host: '127.0.0.1',
-      port: this.#ports.get(region) as number,
-      peers: REGIONS.filter((other) => other !== region).map((other) => ({
-        region: other,
+      port: this.#ports.get(place) as number,
+      peers: this.#places.map((other) => ({
+        region: regionOf(other),
         host: '127.0.0.1',
         port: this.#ports.get(other) as number,
       })),
       key,
+      tls: null,
       logger,
     })
     const venue = await startVenueInProcess({
@@ -94,14 +98,13 @@ export class Cluster {
       logger,
       timing: this.#timing,
     })
-    this.venues.set(region, venue)
-    this.#transports.set(region, transport)
+    this.venues.set(place, venue)
     return venue
   }
 
-  at(region: string): Venue {
-    const venue = this.venues.get(region)
-    if (venue === undefined) throw new Error(`${region} does not run`)
+  at(place: string): Venue {
+    const venue = this.venues.get(place)
+    if (venue === undefined) throw new Error(`${place} does not run`)
     return venue
   }
 
@@ -116,7 +119,11 @@ export class Cluster {
   }
 }
 
-async function freePort(): Promise<number> {
+function regionOf(place: string): RegionName {
+  return (place.split('/')[0] ?? place) as RegionName
+}
+
+export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
