@@ -31,6 +31,11 @@ export type ContainerOptions = {
 
 export type StackService = {
   readonly environment?: Readonly<Record<string, string>>
+  readonly entrypoint?: readonly string[]
+  readonly cap_drop?: readonly string[]
+  readonly cap_add?: readonly string[]
+  readonly configs?: readonly { readonly source: string; readonly target: string }[]
+  readonly volumes?: readonly { readonly type: string; readonly target: string }[]
   readonly healthcheck: { readonly test: readonly string[] }
 }
 
@@ -88,8 +93,16 @@ export class Ground {
   }
 
   /** As the stack file says it. */
-  get stack(): { readonly services: Readonly<Record<string, StackService>> } {
+  get stack(): {
+    readonly services: Readonly<Record<string, StackService>>
+    readonly configs: Readonly<Record<string, { readonly file: string }>>
+  } {
     return parse(readFileSync(this.at('docker-compose.global.yml'), 'utf8'), { version: '1.1' })
+  }
+
+  /** The file of a config of the stack. */
+  configOf(name: string): string {
+    return this.at(this.stack.configs[name]?.file ?? '')
   }
 
   write(path: string, text: string): string {
@@ -187,11 +200,21 @@ export class Container {
     return await run('sh', ['-c', `docker logs --tail 30 '${this.#id}' 2>&1`])
   }
 
+  /** Process 1 stands still, with its connections open; others can be started beside it. */
+  async freeze(): Promise<void> {
+    await run('docker', ['kill', '--signal', 'STOP', this.#id])
+  }
+
+  async exec(command: readonly string[]): Promise<void> {
+    await run('docker', ['exec', this.#id, ...command])
+  }
+
   /** Runs a health check of the stack file: `['CMD', …]`, with `$$` for a dollar sign. Resolves with its exit code. */
   async health(test: readonly string[]): Promise<number> {
     const words = test.slice(1).map((word) => word.replaceAll('$$', '$'))
     try {
-      await run('docker', ['exec', this.#id, ...words], { timeout_ms: 15_000 })
+      // In the container, for a client that is killed here ends with 0. Docker gives up on a check in the same way.
+      await run('docker', ['exec', this.#id, 'timeout', '--signal', 'KILL', '8', ...words], { timeout_ms: 30_000 })
       return 0
     } catch (error) {
       const code = /: (\d+): /.exec((error as Error).message)?.[1]

@@ -76,11 +76,5 @@ it('sets only variables that there are, to values that they take', () => {
   }
 })
 
-/** Node's own; and those that come with several processes a region. */
-const OTHERS = new Set([
-  'UV_THREADPOOL_SIZE',
-  'DRAIN_MS',
-  'LINK_CERTIFICATE_FILE',
-  'LINK_CERTIFICATE_KEY_FILE',
-  'LINK_CA_FILE',
-])
+/** Node's own. */
+const OTHERS = new Set(['UV_THREADPOOL_SIZE'])
