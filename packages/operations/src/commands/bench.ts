@@ -18,6 +18,7 @@ const BENCHES = {
   'engine-w1': 'the whole engine on workload W1, bytes in and events out: rate, and time of one command',
   'engine-many': 'the engine with many instruments at once, and the memory of instruments, orders and accounts',
   history: 'history rows written to MySQL a second, and a page of an account’s orders among millions, from a replica',
+  links: 'what encrypting the links between processes costs, in processor time a frame',
   snapshot: 'a snapshot of a million orders written and restored, and replay from the journal',
 } as const
 type BenchName = keyof typeof BENCHES

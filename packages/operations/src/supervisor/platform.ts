@@ -25,8 +25,8 @@ export type PlatformOptions = {
   readonly dataDirectory: string
   /** Port of the front door; 0 (the default) takes free ports for everything. */
   readonly port?: number
-  /** Of each region; 1 by default. The further ones are called `us-east-2` and so on. */
-  readonly processesPerRegion?: number
+  /** Of each region, or by region; 1 by default. The further ones are called `us-east-2` and so on. */
+  readonly processesPerRegion?: number | Readonly<Record<string, number>>
   /** Whether ordinary accounts make and take a market; off by default. */
   readonly simulation?: boolean
   /** Where region processes run, if not all of them in this host's network. */
@@ -140,8 +140,12 @@ async function planProcesses(
   const port =
     base === 0 ? await choosePort(config.httpHost, null, taken) : await claimPort(config.httpHost, base, taken)
   const places: { name: string; region: string; host: string; httpPort: number; linkPort: number }[] = []
-  for (let number = 1; number <= (options.processesPerRegion ?? 1); number++) {
-    for (const region of regions) {
+  const { processesPerRegion = 1 } = options
+  const countOf = (region: string) =>
+    typeof processesPerRegion === 'number' ? processesPerRegion : (processesPerRegion[region] ?? 1)
+  // First ones first, so that their ports are the same whatever comes besides them.
+  for (let number = 1; number <= Math.max(...regions.map(countOf)); number++) {
+    for (const region of regions.filter((one) => countOf(one) >= number)) {
       const index = places.length
       const host = placement?.addressOf(region) ?? LOCAL
       const httpPort = await choosePort(LOCAL, base === 0 ? null : base + 1 + index, taken)
