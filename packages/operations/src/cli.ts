@@ -72,6 +72,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import('./commands/geo.ts')).geoCommand(),
   },
   {
+    name: 'deploy',
+    summary: 'bring the platform up on Docker Swarm, or change it to what topology.yml says',
+    load: async () => (await import('./commands/deploy.ts')).deployCommand(),
+  },
+  {
     name: 'docs',
     summary: 'write the reference pages that come from the code',
     load: async () => (await import('./commands/docs.ts')).docsCommand(),

@@ -154,7 +154,7 @@ function readBalancer(fields: Fields): Topology['balancer'] {
 
 function readDatabase(fields: Fields): Database {
   const database: Database = {
-    ...readResources(fields, { cpus: 4, memory_mb: 2_048 }, 512),
+    ...readResources(fields, { cpus: 2, memory_mb: 2_048 }, 512),
     connections_max: fields.integer('connections_max', 50, 100_000, 500),
     binlogKept_hours: fields.integer('binlog_kept_hours', 1, 8_760, 72),
     servers: fields.list('servers', SERVERS_MAX, (item) => ({

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { run } from './shell.ts'
 import { until } from './until.ts'
 
-export type ImageName = 'mysql' | 'redis' | 'haproxy' | 'varnish' | 'prometheus' | 'checks'
+export type ImageName = 'mysql' | 'redis' | 'haproxy' | 'node' | 'varnish' | 'prometheus' | 'checks'
 
 type Recipe = {
   readonly suite: string
@@ -17,6 +17,8 @@ type Recipe = {
   /** Run by `sh -e` in the new root: what the packages lack. */
   readonly prepare: string
   readonly changes: readonly string[]
+  /** File in the image → file of this machine, and what tells one from another. */
+  readonly copies?: Readonly<Record<string, { readonly file: string; readonly version: string }>>
 }
 
 const MIRROR = 'http://deb.debian.org/debian'
@@ -42,6 +44,14 @@ const RECIPES: Readonly<Record<ImageName, Recipe>> = {
   haproxy: { suite: 'sid', packages: ['haproxy'], prepare: TRIM, changes: ['ENV LANG=C.UTF-8'] },
   varnish: { suite: 'trixie', packages: ['varnish'], prepare: TRIM, changes: ['ENV LANG=C.UTF-8'] },
   prometheus: { suite: 'trixie', packages: ['prometheus'], prepare: TRIM, changes: ['ENV LANG=C.UTF-8'] },
+  // What the images of the platform itself are built on.
+  node: {
+    suite: 'trixie',
+    packages: ['ca-certificates', 'libatomic1', 'libstdc++6'],
+    prepare: TRIM,
+    changes: ['ENV LANG=C.UTF-8'],
+    copies: { 'usr/local/bin/node': { file: process.execPath, version: process.version } },
+  },
   // Programs that only look at files.
   checks: { suite: 'trixie', packages: ['shellcheck', 'docker-cli'], prepare: TRIM, changes: ['ENV LANG=C.UTF-8'] },
 }
@@ -74,6 +84,9 @@ async function build(tag: string, recipe: Recipe, say: (line: string) => void): 
       options,
     )
     await run('chroot', [root, 'sh', '-e', '-c', recipe.prepare], options)
+    for (const [target, { file }] of Object.entries(recipe.copies ?? {})) {
+      await run('install', ['-D', '-m', '755', file, join(root, target)], options)
+    }
     const changes = recipe.changes.map((change) => `--change '${change}'`).join(' ')
     await run('sh', ['-e', '-c', `tar -C '${root}' -c . | docker import ${changes} - '${tag}'`], options)
   } finally {
@@ -83,7 +96,9 @@ async function build(tag: string, recipe: Recipe, say: (line: string) => void): 
 }
 
 function digestOf(recipe: Recipe): string {
-  return createHash('sha256').update(JSON.stringify(recipe)).digest('hex').slice(0, 12)
+  const copies = Object.entries(recipe.copies ?? {}).map(([target, { version }]) => [target, version])
+  const named = recipe.copies === undefined ? recipe : { ...recipe, copies }
+  return createHash('sha256').update(JSON.stringify(named)).digest('hex').slice(0, 12)
 }
 
 async function exists(tag: string): Promise<boolean> {

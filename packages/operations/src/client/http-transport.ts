@@ -28,6 +28,8 @@ export type TransportOptions = {
   /** Of a call, all its attempts together. */
   readonly deadline_ms?: number
   readonly connections?: number
+  /** Whose name a server's certificate must bear, and the authority that is believed besides the well-known ones. */
+  readonly tls?: { readonly servername: string; readonly ca?: string }
 }
 
 /** Adds what authenticates a request; asked anew for each attempt, because signatures age. */
@@ -71,6 +73,7 @@ export class HttpTransport {
         connections: options.connections ?? CONNECTIONS,
         keepAliveTimeout: 30_000,
         maxResponseSize: ANSWER_BYTES_MAX,
+        ...(options.tls === undefined ? {} : { connect: options.tls }),
       })
       return { pool, prefix: url.pathname.replace(/\/$/, '') }
     })

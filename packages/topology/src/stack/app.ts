@@ -35,6 +35,13 @@ const STOP_MARGIN_SECONDS = 5
 /** What balancers and caches need to see that a process takes nothing new: three of their looks. */
 const DRAIN_MS = 3_000
 
+/** The order book is a third faster where more of it may be inlined. */
+const NODE_FLAGS = [
+  '--disable-warning=ExperimentalWarning',
+  '--max-inlined-bytecode-size=1000',
+  '--max-inlined-bytecode-size-cumulative=3000',
+] as const
+
 export function appServices(topology: Topology): Record<string, Yaml> {
   return Object.fromEntries(topology.regions.map((region) => [appServiceOf(region.name), app(topology, region)]))
 }
@@ -49,7 +56,7 @@ function app(topology: Topology, region: Region): Yaml {
   const secret = (source: string, target = source) => mountSecret(source, target, USERS.own)
   return {
     image: ownImage(topology.images.app),
-    command: ['node', 'services/app/src/main.ts'],
+    command: ['node', ...NODE_FLAGS, 'services/app/src/main.ts'],
     ...confined(),
     environment: appEnvironment(topology, region),
     configs: [mountConfig(CONFIGS.markets, `${CONFIGURATION}/markets.yml`)],

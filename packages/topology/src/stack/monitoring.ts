@@ -23,6 +23,8 @@ export function monitoringServices(topology: Topology): Record<string, Yaml> {
   const address = `0.0.0.0:${INNER_PORTS.prometheus}`
   const prometheus: Yaml = {
     image: images.prometheus,
+    // Of the official image it is the entrypoint already; any other image has it by this name too.
+    entrypoint: ['prometheus'],
     command: [
       '--config.file=/etc/prometheus/prometheus.yml',
       '--storage.tsdb.path=/prometheus',

@@ -1,0 +1,184 @@
+// The secrets of a deployment: what is missing in the swarm is made, once; what is there is kept and never read. Names end in a digest of the content, so
+// that a changed secret is a new one, and services take it over one task after the other.
+
+import { createHash, randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { neverLog } from '@wintrades/platform'
+import { type Secret, secretsOf, type Topology, variableOf } from '@wintrades/topology'
+import { type CertificateReport, ensureCertificates } from '../operator/certificates/authority.ts'
+import type { Docker } from './docker.ts'
+import { balancerUsers } from './password-digest.ts'
+import { ensurePublicCertificate } from './public-certificate.ts'
+import type { StateDirectory } from './state-directory.ts'
+
+export type StoredSecret = {
+  readonly id: string
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly createdAt: string
+}
+
+export type SecretsResult = {
+  /** Environment of `docker stack deploy`: where the stack file has the names from. */
+  readonly environment: Readonly<Record<string, string>>
+  readonly made: readonly string[]
+  /** Made now, and to be shown to a person this once: what it is for → its value. */
+  readonly shown: ReadonlyMap<string, string>
+  readonly certificates: readonly CertificateReport[]
+}
+
+const STACK_LABEL = 'wintrades.stack'
+const NAME_LABEL = 'wintrades.secret'
+/** A certificate is made anew where its host names changed or it is about to expire; everything else is made once. */
+const DIGEST_CHARACTERS = 12
+
+/** Of these a person needs to know the value. */
+const SHOWN: Readonly<Record<string, string>> = {
+  api_key: 'key of the operator, for deposits, hand-overs and the kill switch (X-API-Key)',
+  encryption_key: 'ENCRYPTION_KEY: without it no backup can be read',
+}
+
+type RawSecret = {
+  readonly ID: string
+  readonly CreatedAt: string
+  readonly Spec: { readonly Name: string; readonly Labels?: Record<string, string> }
+}
+
+export async function readSecrets(docker: Docker, stack: string): Promise<readonly StoredSecret[]> {
+  const ids = (await docker.run(['secret', 'ls', '--quiet', '--filter', `label=${STACK_LABEL}=${stack}`]))
+    .split('\n')
+    .filter((id) => id !== '')
+  const secrets = await docker.inspect<RawSecret>('secret', ids)
+  return secrets.map(({ ID, CreatedAt, Spec }) => ({
+    id: ID,
+    name: Spec.Name,
+    labels: Spec.Labels ?? {},
+    createdAt: CreatedAt,
+  }))
+}
+
+/** The newest of each; older ones are of tasks that have not been replaced yet. */
+export function currentSecrets(stored: readonly StoredSecret[]): ReadonlyMap<string, StoredSecret> {
+  const current = new Map<string, StoredSecret>()
+  for (const secret of stored) {
+    const name = secret.labels[NAME_LABEL]
+    if (name === undefined) continue
+    const other = current.get(name)
+    if (other === undefined || other.createdAt < secret.createdAt) current.set(name, secret)
+  }
+  return current
+}
+
+export async function ensureSecrets(
+  docker: Docker,
+  topology: Topology,
+  state: StateDirectory,
+  say: (line: string) => void,
+): Promise<SecretsResult> {
+  const { stack } = topology
+  const wanted = secretsOf(topology)
+  const current = currentSecrets(await readSecrets(docker, stack))
+  const certificates = await certify(state, wanted, current)
+  const environment: Record<string, string> = {}
+  const made: string[] = []
+  const shown = new Map<string, string>()
+  for (const secret of wanted) {
+    const there = current.get(secret.name)
+    const content = await contentOf(secret, there !== undefined, state, shown)
+    const name = content === null ? null : `${stack}_${secret.name}_${digestOf(content)}`
+    if (name === null || name === there?.name) {
+      environment[variableOf(secret.name)] = (there as StoredSecret).name
+      continue
+    }
+    await create(docker, stack, secret.name, name, content as string)
+    environment[variableOf(secret.name)] = name
+    made.push(secret.name)
+    say(`secret ${secret.name} made`)
+  }
+  return { environment, made, shown, certificates }
+}
+
+/** Null: what is there stays. */
+async function contentOf(
+  secret: Secret,
+  isThere: boolean,
+  state: StateDirectory,
+  shown: Map<string, string>,
+): Promise<string | null> {
+  const { content, name } = secret
+  switch (content.kind) {
+    case 'password':
+      return isThere ? null : show(name, randomBytes(24).toString('base64url'), shown)
+    case 'key':
+      return isThere ? null : show(name, randomBytes(32).toString('hex'), shown)
+    case 'authority':
+      return readFileSync(join(state.certificates, 'ca.pem'), 'utf8')
+    case 'certificate':
+      return readFileSync(join(state.certificates, serviceOf(name), 'server.pem'), 'utf8')
+    case 'certificate-key':
+      return readFileSync(join(state.certificates, serviceOf(name), 'server.key'), 'utf8')
+    case 'public-certificate':
+      return await ensurePublicCertificate(content.domains)
+    case 'balancer-users': {
+      if (isThere) return null
+      const password = randomBytes(18).toString('base64url')
+      shown.set(`password of ${content.user} for the load balancer's figures`, password)
+      return balancerUsers(content.user, password)
+    }
+  }
+}
+
+function show(name: string, value: string, shown: Map<string, string>): string {
+  neverLog(value)
+  const purpose = SHOWN[name]
+  if (purpose !== undefined) shown.set(purpose, value)
+  return value
+}
+
+async function certify(
+  state: StateDirectory,
+  wanted: readonly Secret[],
+  current: ReadonlyMap<string, StoredSecret>,
+): Promise<readonly CertificateReport[]> {
+  const requests = wanted.flatMap(({ name, content }) =>
+    content.kind === 'certificate' ? [{ name: serviceOf(name), hosts: content.hosts }] : [],
+  )
+  const reports = await ensureCertificates(state.certificates, requests)
+  const isNew = reports.every(({ action }) => action === 'made')
+  if (isNew && current.has('authority')) {
+    throw new Error(
+      `the swarm has certificates of an authority whose key is not in ${state.certificates}: bring that directory here from the machine that deployed before (or name it in WINTRADES_STATE)`,
+    )
+  }
+  return reports
+}
+
+/** `app_us_east_certificate_key` → `app_us_east`. */
+function serviceOf(secret: string): string {
+  return secret.replace(/_certificate(_key)?$/, '')
+}
+
+async function create(docker: Docker, stack: string, secret: string, name: string, content: string): Promise<void> {
+  const labels = [`${STACK_LABEL}=${stack}`, `${NAME_LABEL}=${secret}`].flatMap((label) => ['--label', label])
+  await docker.run(['secret', 'create', ...labels, name, '-'], { input: content })
+}
+
+function digestOf(content: string): string {
+  return createHash('sha256').update(content).digest('hex').slice(0, DIGEST_CHARACTERS)
+}
+
+/** Removes what no service uses any more; what is in use, docker keeps by itself. */
+export async function pruneSecrets(docker: Docker, stack: string, used: ReadonlySet<string>): Promise<number> {
+  let removed = 0
+  for (const { id, name } of await readSecrets(docker, stack)) {
+    if (used.has(name)) continue
+    // A task that is stopping may hold it still: the next deploy removes it.
+    const isGone = await docker.run(['secret', 'rm', id]).then(
+      () => true,
+      () => false,
+    )
+    if (isGone) removed += 1
+  }
+  return removed
+}

@@ -1,0 +1,104 @@
+// The proof of a deployment: in every region two new accounts trade with each other, through the load balancer, as clients do.
+
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Topology } from '@wintrades/topology'
+import { ApiClient, type InstrumentView, type OrderRequest, valueOrThrow } from '../client/index.ts'
+import { certificateFolder, readPublicCertificate } from './public-certificate.ts'
+
+export type TradeCheck = { readonly region: string; readonly symbol: string; readonly took_ms: number }
+
+/** Processes that have just started are ready a little later. */
+const READY_MS = 180_000
+const AGAIN_MS = 500
+
+export async function tradeInEveryRegion(
+  topology: Topology,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<readonly TradeCheck[]> {
+  const checks: TradeCheck[] = []
+  for (const { name } of topology.regions) {
+    const check = await tradeIn(topology, name, signal)
+    say(`${name}: an order was traded (${check.symbol}, ${Math.round(check.took_ms)} ms)`)
+    checks.push(check)
+  }
+  return checks
+}
+
+async function tradeIn(topology: Topology, region: string, signal: AbortSignal): Promise<TradeCheck> {
+  const clients = [clientOf(topology, region), clientOf(topology, region)] as const
+  try {
+    const [buyer, seller] = clients
+    const instrument = await until(region, signal, () => instrumentOf(buyer, region))
+    for (const client of clients) await until(region, signal, () => register(client))
+    const began_ms = performance.now()
+    const order: Omit<OrderRequest, 'side'> = {
+      symbol: instrument.symbol,
+      type: 'LIMIT',
+      timeInForce: 'GTC',
+      price: instrument.referencePrice ?? instrument.tickSize,
+      quantity: instrument.lotSize,
+    }
+    const place = async (client: ApiClient, side: 'BUY' | 'SELL') => {
+      const clientOrderId = `deploy-${randomBytes(8).toString('hex')}`
+      return valueOrThrow(
+        await client.placeOrder({ ...order, side, clientOrderId } as OrderRequest, READY_MS),
+        'a test order',
+      )
+    }
+    await place(seller, 'SELL')
+    const bought = await place(buyer, 'BUY')
+    if (bought.status !== 'FILLED') throw new Error(`${region}: a test order was ${bought.status} and not FILLED`)
+    return { region, symbol: instrument.symbol, took_ms: performance.now() - began_ms }
+  } finally {
+    await Promise.all(clients.map((client) => client.close()))
+  }
+}
+
+function clientOf(topology: Topology, region: string): ApiClient {
+  const [domain = 'localhost'] = topology.domains
+  const isSelfSigned = readPublicCertificate(topology.domains)?.isSelfSigned === true
+  return new ApiClient({
+    baseUrls: [`https://127.0.0.1:${topology.ports.https}`],
+    region,
+    tls: {
+      servername: domain,
+      ...(isSelfSigned ? { ca: readFileSync(join(certificateFolder(), 'wintradesgo.crt'), 'utf8') } : {}),
+    },
+  })
+}
+
+/** The cheapest way to a trade: one lot of an instrument of the region's own shard. */
+async function instrumentOf(client: ApiClient, region: string): Promise<InstrumentView> {
+  const answer = valueOrThrow(await client.instruments(), 'instruments')
+  const all = 'items' in answer ? answer.items : answer
+  const own = all.find(({ shard, referencePrice }) => shard === region && referencePrice !== undefined)
+  if (own === undefined) throw new Error(`${region}: no instrument of its own has a reference price`)
+  return own
+}
+
+async function register(client: ApiClient): Promise<true> {
+  const email = `deploy-check-${randomBytes(8).toString('hex')}@wintrades.invalid`
+  const password = randomBytes(18).toString('base64url')
+  valueOrThrow(await client.register(email, password), 'registration')
+  valueOrThrow(await client.login(email, password), 'log-in')
+  return true
+}
+
+async function until<Value>(region: string, signal: AbortSignal, ask: () => Promise<Value>): Promise<Value> {
+  const deadline_ms = performance.now() + READY_MS
+  for (;;) {
+    signal.throwIfAborted()
+    try {
+      return await ask()
+    } catch (error) {
+      if (performance.now() > deadline_ms) {
+        const why = error instanceof Error ? error.message : String(error)
+        throw new Error(`${region}: no trade within ${READY_MS / 1_000} s: ${why}`, { cause: error })
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
+  }
+}
