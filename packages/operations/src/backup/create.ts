@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import { copyFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { breakOff } from '@wintrades/platform/mysql'
 import type { Connection } from 'mysql2/promise'
 import { contains, formatGtidSet, parseGtidSet } from '../operator/promotion/gtid-set.ts'
 import { pause } from '../operator/reconciler.ts'
@@ -226,7 +227,7 @@ async function clone(
   } finally {
     watching.abort()
     await watch
-    connection.destroy()
+    breakOff(connection)
   }
 }
 

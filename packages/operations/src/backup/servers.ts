@@ -1,6 +1,7 @@
 // The servers of the data tier as backups see them: which is the primary, which a copy is best taken from, and the lock that keeps one operator's
 // work from another's. Only reads, but for the removal of archived binlogs (`binlog/purge.ts`).
 
+import { breakOff } from '@wintrades/platform/mysql'
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise'
 import { contains, EMPTY, type GtidSet, parseGtidSet, subtract } from '../operator/promotion/gtid-set.ts'
 import { type BackupServer, type BackupSettings, readAuthority, readPasswordOf } from './settings.ts'
@@ -80,7 +81,7 @@ export async function withServer<Result>(
   try {
     return await work(connection)
   } finally {
-    connection.destroy()
+    breakOff(connection)
   }
 }
 
@@ -192,10 +193,10 @@ export async function takeLock(
     const [row] = await query<{ got: number | null }>(connection, 'SELECT GET_LOCK(?, 0) AS got', [LOCKS[name]])
     if (Number(row?.got) === 1) return keepLock(connection, at.server.name)
   } catch (error) {
-    connection.destroy()
+    breakOff(connection)
     throw error
   }
-  connection.destroy()
+  breakOff(connection)
   return null
 }
 
@@ -213,7 +214,7 @@ function keepLock(connection: Connection, at: string): Lock {
     lost: lost.signal,
     release: () => {
       clearInterval(timer)
-      connection.destroy()
+      breakOff(connection)
     },
   }
 }

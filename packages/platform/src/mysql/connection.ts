@@ -3,8 +3,10 @@
 
 import { readFileSync } from 'node:fs'
 import mysql, { type Connection, type ConnectionOptions } from 'mysql2'
+import { breakOff } from './break-off.ts'
 import { errorNumber, MysqlUnavailable } from './errors.ts'
 import { type MysqlAddress, type MysqlCredentials, type MysqlOptions, nameOf, readCredentials } from './options.ts'
+import { wrongServer } from './term.ts'
 
 export type MysqlValue = string | number | boolean | null | Buffer
 export type MysqlRow = Readonly<Record<string, unknown>>
@@ -12,6 +14,8 @@ export type MysqlRow = Readonly<Record<string, unknown>>
 const CONNECT_TIMEOUT_MS = 5_000
 const KEEP_ALIVE_MS = 10_000
 const ACCESS_DENIED = 1045
+/** MariaDB calls some variables otherwise, and its versions are above MySQL's. */
+const UNKNOWN_VARIABLE = 1193
 const PREPARABLE = /^\s*(\(|select|insert|update|delete|replace|with)\b/i
 
 /** Strict, in UTC, seeing what is committed when a statement begins; nobody waits long for a lock. */
@@ -48,8 +52,14 @@ export class MysqlConnection {
     })
     raw.removeAllListeners('error')
     const connection = new MysqlConnection(server, credentials.fingerprint, raw)
-    await connection.query(SESSION, [], CONNECT_TIMEOUT_MS)
-    return connection
+    try {
+      await connection.query(SESSION, [], CONNECT_TIMEOUT_MS)
+      return connection
+    } catch (error) {
+      connection.destroy()
+      if (errorNumber(error) !== UNKNOWN_VARIABLE) throw error
+      throw wrongServer(server, `no MySQL of this kind (${(error as Error).message})`, { cause: error })
+    }
   }
 
   /** Not null: it cannot be used any more. */
@@ -99,7 +109,7 @@ export class MysqlConnection {
     if (this.#broken !== null) return
     this.#broken = reason
     this.#raw.on('error', () => {}) // what the library still says about it is nobody's to hear
-    this.#raw.destroy()
+    breakOff(this.#raw)
     for (const reject of this.#waiting) reject(reason)
     this.#waiting.clear()
   }

@@ -28,9 +28,7 @@ export async function readRole(connection: MysqlConnection, deadline_ms: number)
   const version = String(state?.['version'])
   const [major = 0, minor = 0] = version.split('.').map(Number)
   if (major < VERSION_MAJOR_MIN || (major === VERSION_MAJOR_MIN && minor < VERSION_MINOR_MIN)) {
-    throw new MysqlVersionFault(
-      `MySQL at ${connection.server} is ${version}; WinTrades needs 8.4 or newer, and is tested with 9.7`,
-    )
+    throw wrongServer(connection.server, version)
   }
   const isWritable = Number(state?.['read_only']) === 0 && Number(state?.['super_read_only']) === 0
   return { isWritable, term: await readTerm(connection, deadline_ms) }
@@ -50,4 +48,12 @@ export async function readTermIfAny(connection: MysqlConnection, deadline_ms: nu
     if (isMissing(error)) return null
     throw error
   }
+}
+
+/** `what`: its version, or what else it is. */
+export function wrongServer(server: string, what: string, options?: ErrorOptions): MysqlVersionFault {
+  return new MysqlVersionFault(
+    `MySQL at ${server} is ${what}; WinTrades needs MySQL 8.4 or newer, and is tested with 9.7: see docs/runbooks/wrong-version.md`,
+    options,
+  )
 }

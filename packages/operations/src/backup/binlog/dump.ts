@@ -3,6 +3,7 @@
 // only, which needs a file's name and position; this one is built upon its connection.
 
 import { EventEmitter } from 'node:events'
+import { breakOff } from '@wintrades/platform/mysql'
 import type { Connection } from 'mysql2'
 import mysql from 'mysql2'
 import type { GtidSet } from '../../operator/promotion/gtid-set.ts'
@@ -64,7 +65,7 @@ export async function* dumpBinlog(options: DumpOptions): AsyncGenerator<DumpedEv
     throw explain(error, where)
   } finally {
     options.signal.removeEventListener('abort', abort)
-    connection.destroy()
+    breakOff(connection)
   }
 }
 

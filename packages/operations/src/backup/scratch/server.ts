@@ -8,6 +8,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { neverLog } from '@wintrades/platform'
+import { breakOff } from '@wintrades/platform/mysql'
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise'
 import { pause } from '../../operator/reconciler.ts'
 import { BackupRefused } from '../store/faults.ts'
@@ -131,7 +132,7 @@ export class ScratchServer {
       }
       await connection.query('SHUTDOWN')
     } finally {
-      connection.destroy()
+      breakOff(connection)
     }
     const end = await ended(this.#child, STOP_TIMEOUT_MS)
     if (end !== 0) {

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { Markets } from '@wintrades/domain'
 import type { Logger } from '@wintrades/platform'
 import { pause } from '../../operator/reconciler.ts'
+import { chooseBackup } from '../binlog/select.ts'
 import { type Progress, seconds } from '../create.ts'
 import { type Found, type RestoreResult, restoreInto } from '../restore.ts'
 import type { ScratchServer } from '../scratch/server.ts'
@@ -62,8 +63,9 @@ async function verifyWithLock(options: VerifyOptions, tier: TierView): Promise<V
   const { catalogue, settings, to, progress, signal } = options
   const began_ms = performance.now()
   const at = new Date()
-  const newest = (await catalogue.list()).full.at(-1)
-  const backup = options.backup ?? newest?.id ?? ''
+  const { full } = await catalogue.list()
+  // What there is not is said at once: nothing is waited for in vain.
+  const backup = options.backup ?? chooseBackup(full, to).id
   const work = await takeWork(settings.workDirectory)
   const keep = (passed: boolean, restoredTo: string, fault: string | null): Verification => {
     const took_seconds = seconds(performance.now() - began_ms)
@@ -72,13 +74,14 @@ async function verifyWithLock(options: VerifyOptions, tier: TierView): Promise<V
     return verification
   }
   try {
+    await catalogue.read(backup)
     const heads = to === null && tier.primary !== null ? await readLiveHeads(settings, tier) : []
     if (to === null && tier.primary !== null) await waitForArchive(catalogue, tier.primary.at, progress, signal)
     let proof: CopyProof | null = null
     await mkdir(join(work.path, 'scratch'), { mode: 0o700 })
     const restored = await restoreInto(join(work.path, 'data'), join(work.path, 'scratch'), {
       ...options,
-      backup: options.backup ?? (to === null ? (newest?.id ?? null) : null),
+      backup,
       inspect: async (server, found) => {
         requireNewer(found)
         await requireHeads(server, heads)

@@ -2,6 +2,7 @@
 // restarted primary shows is settled only by a commit on top. Made in a connection of its own, as it may wait for ever. Never where nobody acknowledges:
 // it would only be a transaction too many.
 
+import { breakOff } from '@wintrades/platform/mysql'
 import type { Connection } from 'mysql2'
 import {
   isEmpty,
@@ -59,7 +60,7 @@ export class Pulse {
 
   close(): void {
     this.#closing.abort()
-    this.#connection?.destroy()
+    if (this.#connection !== null) breakOff(this.#connection)
   }
 
   async #beatOnce(server: DatabaseServer): Promise<void> {
@@ -78,7 +79,7 @@ export class Pulse {
           () => resolve(),
         )
       })
-      connection.destroy()
+      breakOff(connection)
     } catch {
       // The server is gone: its session says so.
       this.#beatenTerm = 0

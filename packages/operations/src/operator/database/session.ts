@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { neverLog } from '@wintrades/platform'
+import { breakOff } from '@wintrades/platform/mysql'
 import mysql, { type Connection } from 'mysql2'
 import type { ServerObservation, ServerState } from '../promotion/index.ts'
 import { LOCK_WAIT_SECONDS } from './actions.ts'
@@ -253,7 +254,7 @@ export class ServerSession {
   }
 
   #lose(connection: Connection, fault: string): void {
-    connection.destroy()
+    breakOff(connection)
     if (this.#connection !== connection) return
     this.#giveUp(fault)
     this.#wake()
@@ -261,7 +262,7 @@ export class ServerSession {
   }
 
   #giveUp(fault: string): void {
-    this.#connection?.destroy()
+    if (this.#connection !== null) breakOff(this.#connection)
     this.#connection = null
     this.#state = null
     this.#isLate = false
@@ -321,7 +322,7 @@ export async function openConnection(
     })
     return connection
   } catch (error) {
-    connection.destroy()
+    breakOff(connection)
     throw error
   } finally {
     connection.removeAllListeners('error')
