@@ -185,7 +185,7 @@ export class Engine {
     return this.state.origins.list()
   }
 
-  /** Ids of batches from this time on are all remembered; older ones must be looked up in history. */
+  /** Ids of batches from this time on are all remembered; older ones are the history's to answer. */
   deduplicationFrom(): Timestamp {
     const { forgottenAt } = this.state.deduplication
     return (forgottenAt === 0 ? 0 : forgottenAt + 1) as Timestamp
