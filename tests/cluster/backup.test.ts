@@ -6,20 +6,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
-  type AccountId,
-  type Amount,
-  type AssetId,
-  CommandType,
-  type RegionName,
-  readMarkets,
-  type ShardIndex,
-} from '@wintrades/domain'
-import { MysqlHistoryWriter } from '@wintrades/marketdata'
-import {
   BACKUP_DEFAULTS,
   BackupKeys,
   type BackupSettings,
-  BinlogArchiver,
   Catalogue,
   createBackup,
   type FullBackup,
@@ -28,28 +17,15 @@ import {
   verifyBackup,
 } from '@wintrades/operations/backup'
 import { contains, parseGtidSet } from '@wintrades/operations/promotion'
-import { createLogger, readYamlFile } from '@wintrades/platform'
-import { type MysqlOptions, PrimaryFinder } from '@wintrades/platform/mysql'
-import {
-  type CommittedBatch,
-  newOrigin,
-  openJournals,
-  Replica,
-  startVenueInProcess,
-  TcpTransport,
-} from '@wintrades/venue'
+import { createLogger } from '@wintrades/platform'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Archive, Depositing, LIMITS, markets, REGION, SHARD } from './depositing.ts'
 import { type Lab, type LabMysql, startLab, until } from './lab/index.ts'
 import { run } from './lab/shell.ts'
+import { mysqlOptionsOf } from './trio.ts'
 
-const REGION = 'eu-west' as RegionName
 const logger = createLogger('backup-test', { level: 'error', write: (line) => process.stderr.write(line) })
 const keys = new BackupKeys(randomBytes(32))
-const read = readYamlFile(new URL('../../markets.yml', import.meta.url).pathname, readMarkets)
-if (!read.ok) throw new Error('markets.yml has faults')
-const { markets } = read
-const SHARD = markets.shards.findIndex((shard) => shard.name === REGION) as ShardIndex
-const LIMITS = { timeout_ms: 120_000, every_ms: 100 }
 const calm = () => {}
 const signal = new AbortController().signal
 
@@ -60,140 +36,8 @@ let directory: string
 let settings: BackupSettings
 let catalogue: Catalogue
 let archive: Archive
-let load: Load
+let load: Depositing
 let backup: FullBackup
-
-/** An archiver as an operator runs it. */
-class Archive {
-  readonly archiver: BinlogArchiver
-  readonly #stop = new AbortController()
-  readonly #running: Promise<void>
-
-  constructor(from: BackupSettings) {
-    this.archiver = new BinlogArchiver({ catalogue, settings: from, logger })
-    this.#running = this.archiver.run(this.#stop.signal)
-  }
-
-  async stop(): Promise<void> {
-    this.#stop.abort()
-    await this.#running
-  }
-
-  /** Until everything that was committed before now is archived. */
-  async isComplete(): Promise<void> {
-    const now_ms = Date.now()
-    await until('everything is archived', () => this.archiver.figures.completeUntil_ms >= now_ms, LIMITS)
-  }
-}
-
-function mysqlOptions(): MysqlOptions {
-  return {
-    servers: [primary, replica].map(({ host, port }) => ({ host, port })),
-    readServer: null,
-    database: 'wintrades',
-    user: 'wintrades_app_a',
-    password: { file: primary.credentials.passwordFileOf('app') },
-    caFile: primary.credentials.authorityFile,
-    connections_max: 10,
-  }
-}
-
-/** A venue on MySQL whose client deposits without pause, and what its replica heard. */
-class Load {
-  /** By seq − 1: the batch, and when its first acknowledgement was here. */
-  readonly heard: { readonly bytes: Uint8Array; readonly events: Float64Array; readonly at_ms: number }[] = []
-  readonly #close: () => Promise<void>
-  #isStopping = false
-  #trading: Promise<void> = Promise.resolve()
-
-  private constructor(close: () => Promise<void>) {
-    this.#close = close
-  }
-
-  static async start(): Promise<Load> {
-    const origin = newOrigin()
-    const { journals, snapshots } = await openJournals(
-      { dataDirectory: directory, mysql: mysqlOptions() },
-      { markets, origin, logger },
-    )
-    const key = new Uint8Array(32)
-    const link = { region: REGION, origin, host: '127.0.0.1', port: 0, peers: [], key, tls: null, logger }
-    const transport = new TcpTransport(link)
-    const venue = await startVenueInProcess({ region: REGION, origin, markets, journals, transport, snapshots, logger })
-    const load = new Load(() => venue.close())
-    venue.onBatch((batch) => load.#hear(batch))
-    await until('the shard is led', () => venue.status().shards[SHARD]?.leading === true, LIMITS)
-    load.#trading = load.#trade((number) => deposit(venue, number))
-    return load
-  }
-
-  get seq(): number {
-    return this.heard.length
-  }
-
-  async more(batches: number): Promise<void> {
-    const wanted = this.seq + batches
-    await until(`${batches} more batches`, () => this.seq >= wanted, LIMITS)
-  }
-
-  async stop(): Promise<void> {
-    this.#isStopping = true
-    await this.#trading
-    await this.#close()
-  }
-
-  /** Writes the history of what was heard so far; returns the last batch that it has. */
-  async writeHistory(): Promise<number> {
-    const finder = new PrimaryFinder(mysqlOptions(), logger)
-    const writer = new MysqlHistoryWriter(finder, markets, logger)
-    try {
-      const from = await writer.begin(SHARD)
-      const last = this.seq
-      for (const { bytes, events } of this.heard.slice(from, last)) await writer.write(bytes, events)
-      await writer.flush(SHARD)
-      return last
-    } finally {
-      await writer.close()
-      finder.close()
-    }
-  }
-
-  /** The state after a batch, by an engine of our own. */
-  stateAfter(seq: number): string {
-    const own = new Replica(markets.shards[SHARD] as (typeof markets.shards)[number])
-    for (const { bytes } of this.heard.slice(0, seq)) own.apply(bytes)
-    return Buffer.from(own.engine.stateHash()).toString('hex')
-  }
-
-  #hear({ shard, seq, bytes, events }: CommittedBatch): void {
-    if (shard !== SHARD) return
-    expect(seq).toBe(this.seq + 1)
-    this.heard.push({ bytes, events, at_ms: Date.now() })
-  }
-
-  async #trade(send: (number: number) => Promise<void>): Promise<void> {
-    for (let number = 1; !this.#isStopping; number++) {
-      await Promise.all([send(3 * number), send(3 * number + 1), send(3 * number + 2)])
-    }
-  }
-}
-
-/** Resolves when its outcome is known, or will never be. */
-async function deposit(venue: Awaited<ReturnType<typeof startVenueInProcess>>, number: number): Promise<void> {
-  const command = {
-    type: CommandType.deposit,
-    account: (1 + (number % 7)) as AccountId,
-    asset: (markets.assets[0]?.id ?? 0) as AssetId,
-    amount: number as Amount,
-    transferId: `d-${number}`,
-  } as const
-  const isSent = await new Promise<boolean>((resolve) => {
-    const handler = { committed: () => resolve(true), unknown: () => resolve(true) }
-    if (venue.submit(SHARD, command, handler) !== 'submitted') resolve(false)
-  })
-  // Nobody leads it just now.
-  if (!isSent) await new Promise((resolve) => setTimeout(resolve, 100))
-}
 
 async function openPrimary(server: LabMysql, term: number): Promise<void> {
   await server.query('SET GLOBAL super_read_only = OFF')
@@ -233,7 +77,7 @@ beforeAll(async () => {
   )
   await replica.query('START REPLICA')
   await primary.query('SET GLOBAL rpl_semi_sync_source_enabled = ON')
-  load = await Load.start()
+  load = await Depositing.start({ directory, mysql: mysqlOptionsOf([primary, replica]) })
 })
 
 afterAll(async () => {
@@ -244,7 +88,7 @@ afterAll(async () => {
 })
 
 test('a backup is made from the replica while the venue trades', async () => {
-  archive = new Archive(settings)
+  archive = new Archive(catalogue, settings)
   await load.more(20)
   backup = await createBackup({ catalogue, settings, progress: calm, signal })
   expect(backup.source).toMatchObject({ name: 'mysql_slave_eu', wasPrimary: false })
@@ -257,7 +101,7 @@ test('a backup is made from the replica while the venue trades', async () => {
 test('the archive goes on over the loss of the primary, and knows what was never acknowledged', async () => {
   await archive.stop()
   // What only the primary ever had, and nobody acknowledged: an archiver that read it there took it for real.
-  archive = new Archive({ ...settings, servers: settings.servers.slice(0, 1) })
+  archive = new Archive(catalogue, { ...settings, servers: settings.servers.slice(0, 1) })
   await archive.isComplete()
   await replica.query('STOP REPLICA IO_THREAD')
   const never = primary.query('CREATE TABLE wintrades.never_acknowledged (id INT)').then(
@@ -292,7 +136,7 @@ test('the archive goes on over the loss of the primary, and knows what was never
   await replica.query('STOP REPLICA')
   await replica.query('RESET REPLICA ALL')
   await openPrimary(replica, 2)
-  archive = new Archive(settings)
+  archive = new Archive(catalogue, settings)
   await load.more(20)
   await archive.isComplete()
   expect(archive.archiver.figures).toMatchObject({ source: 'mysql_slave_eu', fault: null })

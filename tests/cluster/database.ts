@@ -29,7 +29,17 @@ export type DatabaseReport = {
     readonly row: number | null
     readonly source: string | null
     readonly fault: string | null
+    readonly diskFullAt: string | null
   }[]
+}
+
+export type LabDatabaseOptions = {
+  /** Further sections of `operator.yml`, once the servers are there: of a region's operator, or (null) for commands that run on this host. */
+  readonly sections?: (database: LabDatabase, region: Region | null) => string
+  /** Servers that have a disk of their own, by name: its size. */
+  readonly disks_mb?: Readonly<Partial<Record<ServerName, number>>>
+  /** Added to the environment of every operator. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 const OPERATOR_PROGRAM = fileURLToPath(new URL('../../services/operator/src/main.ts', import.meta.url))
@@ -40,23 +50,34 @@ const FORM_MS = 120_000
 export class LabDatabase {
   readonly lab: Lab
   readonly servers: readonly LabMysql[]
+  readonly #options: LabDatabaseOptions
   readonly #operators = new Map<Region, ChildProcess>()
 
-  private constructor(lab: Lab, servers: readonly LabMysql[]) {
+  private constructor(lab: Lab, servers: readonly LabMysql[], options: LabDatabaseOptions) {
     this.lab = lab
     this.servers = servers
+    this.#options = options
   }
 
   /** The servers, empty; nobody keeps them yet. */
-  static async start(lab: Lab): Promise<LabDatabase> {
-    const database = new LabDatabase(lab, await Promise.all(SERVERS.map((server) => lab.mysql(server))))
+  static async start(lab: Lab, options: LabDatabaseOptions = {}): Promise<LabDatabase> {
+    const disk = (name: ServerName) => {
+      const disk_mb = options.disks_mb?.[name]
+      return disk_mb === undefined ? {} : { disk_mb }
+    }
+    const servers = await Promise.all(SERVERS.map((server) => lab.mysql({ ...server, ...disk(server.name) })))
+    const database = new LabDatabase(lab, servers, options)
     database.#writeOperatorFile()
     return database
   }
 
   /** Servers and operators, once there is a primary that everybody follows. */
-  static async startFormed(lab: Lab, regions: readonly Region[] = REGIONS): Promise<LabDatabase> {
-    const database = await LabDatabase.start(lab)
+  static async startFormed(
+    lab: Lab,
+    regions: readonly Region[] = REGIONS,
+    options: LabDatabaseOptions = {},
+  ): Promise<LabDatabase> {
+    const database = await LabDatabase.start(lab, options)
     for (const region of regions) database.startOperator(region)
     await database.whole()
     return database
@@ -94,8 +115,14 @@ export class LabDatabase {
 
   startOperator(region: Region): void {
     const file = join(this.lab.directory, `operator-${region}.yml`)
-    writeFileSync(file, this.#operatorYaml(this.lab.addressOf(region)), { mode: 0o600 })
-    const environment = { ...process.env, REGION: region, OPERATOR_FILE: file, LOG_LEVEL: 'info' }
+    writeFileSync(file, this.#operatorYaml(region), { mode: 0o600 })
+    const environment = {
+      ...process.env,
+      ...this.#options.environment,
+      REGION: region,
+      OPERATOR_FILE: file,
+      LOG_LEVEL: 'info',
+    }
     const child = this.lab.spawn(region, [process.execPath, OPERATOR_PROGRAM], {
       env: environment,
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -177,10 +204,11 @@ export class LabDatabase {
 
   #writeOperatorFile(): void {
     writeFileSync(join(this.lab.directory, 'operator.key'), `${KEY}\n`, { mode: 0o600 })
-    writeFileSync(this.operatorFile, this.#operatorYaml('127.0.0.1'), { mode: 0o600 })
+    writeFileSync(this.operatorFile, this.#operatorYaml(null), { mode: 0o600 })
   }
 
-  #operatorYaml(host: string): string {
+  #operatorYaml(region: Region | null): string {
+    const host = region === null ? '127.0.0.1' : this.lab.addressOf(region)
     const { operator, replication, authorityFile } = this.access
     const servers = this.descriptions.map(
       (one) =>
@@ -195,6 +223,6 @@ database:
   authority_file: ${authorityFile}
   servers:
 ${servers.join('\n')}
-`
+${this.#options.sections?.(this, region) ?? ''}`
   }
 }

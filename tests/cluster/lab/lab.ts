@@ -10,6 +10,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { LabDisk, unmountBelow } from './disk.ts'
 import { ensureDocker } from './docker.ts'
 import { ensureImage } from './images.ts'
 import { type LabMysql, type LabMysqlOptions, startLabMysql } from './mysql.ts'
@@ -74,18 +75,20 @@ export class Lab {
   async mysql(options: LabMysqlOptions): Promise<LabMysql> {
     const image = await ensureImage('mysql', this.#say)
     const address = this.addressOf(options.region)
-    return await startLabMysql(
-      { lab: this, image, address, network: this.#network.dockerNetworkOf(options.region) },
-      options,
-    )
+    return await startLabMysql({ lab: this, image, address, network: this.dockerNetworkOf(options.region) }, options)
   }
 
   /** A Redis node, which answers and belongs to no cluster yet. */
   async redis(options: LabRedisOptions): Promise<LabRedis> {
     const image = await ensureImage('redis', this.#say)
     const addressOf = (region: string) => this.addressOf(region)
-    const networkOf = (region: string) => this.#network.dockerNetworkOf(region)
+    const networkOf = (region: string) => this.dockerNetworkOf(region)
     return await startLabRedis(this, { image, addressOf, networkOf }, options)
+  }
+
+  /** A file system of its own at a folder of the lab. */
+  mountDisk(folder: string, size_mb: number): Promise<LabDisk> {
+    return LabDisk.mount(folder, size_mb)
   }
 
   /** Starts a program of this host's in the network of a region; it is killed when the lab is closed. */
@@ -95,6 +98,11 @@ export class Lab {
     this.#children.add(child)
     child.once('exit', () => this.#children.delete(child))
     return child
+  }
+
+  /** As `docker run --network` takes it. */
+  dockerNetworkOf(region: string): string {
+    return this.#network.dockerNetworkOf(region)
   }
 
   /** What precedes a command that shall run in the network of a region. */
@@ -126,6 +134,7 @@ export class Lab {
     this.#closed = true
     for (const child of this.#children) child.kill('SIGKILL')
     this.#network.closeNow()
+    unmountBelow(this.directory)
     rmSync(this.directory, { recursive: true, force: true })
     this.#slot.release()
   }

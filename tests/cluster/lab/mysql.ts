@@ -1,7 +1,7 @@
 // A MySQL server of the lab: the configuration, entrypoint, accounts and certificates of a deployment, and one account more, for tests that may do
 // everything. Boots closed (`super_read_only`); it is nobody's source and nobody's replica until somebody makes it so.
 
-import { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { renderMysqlConfiguration } from '@wintrades/topology'
@@ -9,6 +9,7 @@ import type { Connection } from 'mysql2/promise'
 import { createConnection } from 'mysql2/promise'
 import { emptyFolder, LabContainer } from './container.ts'
 import { LabCredentials } from './credentials.ts'
+import type { LabDisk } from './disk.ts'
 import type { Lab } from './lab.ts'
 import { until } from './until.ts'
 
@@ -22,6 +23,8 @@ export type LabMysqlOptions = {
   readonly port?: number
   /** Further lines of the configuration. */
   readonly settings?: readonly string[]
+  /** Its volume is a disk of its own of this size, which can be full. */
+  readonly disk_mb?: number
 }
 
 type Place = { readonly lab: Lab; readonly image: string; readonly address: string; readonly network: string }
@@ -29,7 +32,8 @@ type Place = { readonly lab: Lab; readonly image: string; readonly address: stri
 /** May do everything, from everywhere. */
 const ADMIN = 'lab_admin'
 const MEMORY_MB = 512
-const START_TIMEOUT_MS = 90_000
+/** On a machine that makes four servers at once and has much else to do. */
+const START_TIMEOUT_MS = 240_000
 
 /** A file of a MySQL server's deployment. */
 function deployed(name: string): string {
@@ -52,6 +56,7 @@ export class LabMysql {
   readonly #place: Place
   readonly #options: LabMysqlOptions
   #container: LabContainer | null = null
+  #disk: LabDisk | null = null
 
   constructor(place: Place, options: LabMysqlOptions) {
     this.#place = place
@@ -73,6 +78,11 @@ export class LabMysql {
     copyFileSync(deployed('entrypoint.sh'), join(files, 'entrypoint.sh'))
     const tls = await this.credentials.certify(this.name, [this.host, '127.0.0.1', 'localhost'])
     this.#emptyData()
+    const { disk_mb } = this.#options
+    if (disk_mb !== undefined) {
+      this.#disk = await lab.mountDisk(this.volume, disk_mb)
+      chmodSync(this.volume, 0o777)
+    }
     this.#container = await LabContainer.start({
       labNumber: lab.number,
       name: this.name,
@@ -82,7 +92,7 @@ export class LabMysql {
         [files]: '/etc/wintrades:ro',
         [this.credentials.secrets]: '/run/secrets:ro',
         [tls]: '/run/tls:ro',
-        [this.#data]: '/var/lib/mysql',
+        [this.volume]: '/var/lib/mysql',
       },
       environment: { MYSQL_TLS: '/run/tls' },
       command: ['/etc/wintrades/entrypoint.sh'],
@@ -103,6 +113,17 @@ export class LabMysql {
   get container(): LabContainer {
     if (this.#container === null) throw new Error(`${this.name} was not started`)
     return this.#container
+  }
+
+  /** Of a server that was started with `disk_mb`. */
+  get disk(): LabDisk {
+    if (this.#disk === null) throw new Error(`${this.name} has no disk of its own`)
+    return this.#disk
+  }
+
+  /** On this host: what the container has as /var/lib/mysql. */
+  get volume(): string {
+    return join(this.#place.lab.directory, this.name, 'data')
   }
 
   /** Resolves when it answers. */
@@ -169,14 +190,13 @@ export class LabMysql {
     await this.start()
   }
 
-  get #data(): string {
-    return join(this.#place.lab.directory, this.name, 'data')
-  }
-
   #emptyData(): void {
-    rmSync(this.#data, { recursive: true, force: true })
-    emptyFolder(this.#data)
-    chmodSync(this.#data, 0o777)
+    if (this.#disk !== null) {
+      for (const name of readdirSync(this.volume)) rmSync(join(this.volume, name), { recursive: true, force: true })
+      return
+    }
+    emptyFolder(this.volume)
+    chmodSync(this.volume, 0o777)
   }
 
   #configuration(): string {

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { run, runNow } from './shell.ts'
 import { until } from './until.ts'
 
-/** One-way delays, milliseconds, by pair of regions such as `us-east/eu-west`. */
+/** One-way delays, milliseconds, by pair of regions such as `us-east/eu-west`; `host` is where the test itself runs. */
 export type Delays = Readonly<Record<string, number>>
 
 type RegionNetwork = {
@@ -27,7 +27,7 @@ export type NetworkOptions = {
   readonly delays: Delays | null
 }
 
-/** This host's port at the switch: never delayed. */
+/** This host's port at the switch, and its name among the delays. */
 const HOST_PORT = 'host'
 const LABEL = 'wintrades.lab'
 
@@ -175,9 +175,13 @@ export class LabNetwork {
   #writeDelays(delays: Delays): void {
     const words = Object.entries(delays).map(([pair, delay_ms]) => {
       const [one, other] = pair.split('/')
-      return `${this.#region(one ?? '').port}-${this.#region(other ?? '').port}=${delay_ms}`
+      return `${this.#portOf(one ?? '')}-${this.#portOf(other ?? '')}=${delay_ms}`
     })
     writeFileSync(this.#controlFile, `${words.join('\n')}\n`)
+  }
+
+  #portOf(name: string): string {
+    return name === HOST_PORT ? HOST_PORT : this.#region(name).port
   }
 
   async #filter(region: string, change: '--insert' | '--delete'): Promise<void> {

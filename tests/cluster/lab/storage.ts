@@ -4,6 +4,7 @@
 import { existsSync, readdirSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { unmountBelow } from './disk.ts'
 
 export type Storage = 'memory' | 'disk'
 
@@ -21,7 +22,9 @@ export function storageFolder(storage: Storage, labNumber: number): string {
 
 function removeOld(folder: string, labNumber: number): void {
   for (const name of readdirSync(folder)) {
-    if (name.startsWith(`wintrades-lab${labNumber}-`)) rmSync(join(folder, name), { recursive: true, force: true })
+    if (!name.startsWith(`wintrades-lab${labNumber}-`)) continue
+    unmountBelow(join(folder, name))
+    rmSync(join(folder, name), { recursive: true, force: true })
   }
 }
 

@@ -194,13 +194,10 @@ function describe(answers: readonly Awaited<ReturnType<typeof askStatus>>[]): re
 
 function serverRow(server: ServerStatus): string[] {
   const behind = server.lag_ms === null ? '–' : `${(server.lag_ms / 1_000).toFixed(1)} s`
-  const note =
-    server.fault ??
-    (server.acknowledging === null
-      ? server.source
-        ? `follows ${server.source}`
-        : ''
-      : `${server.acknowledging} acknowledge`)
+  const { fault, source, acknowledging, diskFullAt } = server
+  const part = acknowledging === null ? (source === null ? '' : `follows ${source}`) : `${acknowledging} acknowledge`
+  const full = diskFullAt === null ? [] : [`disk full at ${diskFullAt.slice(0, 19)}Z`]
+  const note = [fault ?? part, ...full].filter((text) => text !== '').join('; ')
   return [server.name, server.region, server.role, server.state, String(server.row ?? '–'), behind, note]
 }
 

@@ -127,6 +127,8 @@ export class MysqlPromoter {
   async rejoin(server: ServerName, signal: AbortSignal): Promise<CommandResult> {
     const session = this.#sessions.find((one) => one.server.name === server)
     if (session === undefined) return no(`there is no server ${server}`)
+    // What was seen a moment ago may be over: an answer rests on a look that began after the question.
+    if (session.observation.isReachable) await session.perform([], ACTION_MS)
     await this.#restartApplier(session)
     return await this.#until(
       () => this.#follows(server),

@@ -7,6 +7,7 @@ import { isReachable, rowNumber } from '../promotion/index.ts'
 import { type Command, type CommandResult, pause, type Reconciler } from '../reconciler.ts'
 import { CertificateWatch } from './certificate-watch.ts'
 import type { DatabaseConfiguration } from './configuration.ts'
+import { DiskWatch } from './disk-watch.ts'
 import { regionOfTheSun } from './follow-the-sun.ts'
 import { MysqlPromoter, type PromoterOptions } from './promoter.ts'
 import type { ServerSession } from './session.ts'
@@ -36,6 +37,8 @@ export type ServerStatus = {
   readonly lag_ms: number | null
   readonly acknowledging: number | null
   readonly fault: string | null
+  /** When it said, in the last eleven minutes, that its disk is full. */
+  readonly diskFullAt: string | null
 }
 
 export type DatabaseStatus = {
@@ -62,14 +65,25 @@ export function databaseReconciler(options: DatabaseOptions): Reconciler {
     ...(onAction === undefined ? {} : { onAction }),
   })
   const certificates = new CertificateWatch(promoter.sessions, configuration.access, say)
+  const disks = new DiskWatch(promoter.sessions, configuration.access, say)
   return {
     name: 'database',
     run: async (signal) => {
-      await Promise.all([promoter.run(signal), followTheSun(promoter, options, say, signal), certificates.run(signal)])
+      await Promise.all([
+        promoter.run(signal),
+        followTheSun(promoter, options, say, signal),
+        certificates.run(signal),
+        disks.run(signal),
+      ])
     },
-    status: () => statusOf(promoter),
+    status: () => statusOf(promoter, disks),
     metrics: (metrics) => {
-      expose(promoter, metrics)
+      expose(promoter, disks, metrics)
+      const full = 'When the server said, in the last eleven minutes, that its disk is full, in seconds since 1970'
+      metrics.gauge('wintrades_database_disk_full_at_seconds', full, ['server'], (gauge) => {
+        gauge.reset()
+        for (const [server, at] of disks.fullAt) gauge.set({ server }, at.getTime() / 1_000)
+      })
       const about = 'When the certificate ends that the server shows, in seconds since 1970'
       metrics.gauge('wintrades_database_certificate_expiry_seconds', about, ['server'], (gauge) => {
         for (const [server, at] of certificates.expiries) gauge.set({ server }, at.getTime() / 1_000)
@@ -119,18 +133,21 @@ async function followTheSun(
   }
 }
 
-function statusOf(promoter: MysqlPromoter): DatabaseStatus {
+function statusOf(promoter: MysqlPromoter, disks: DiskWatch): DatabaseStatus {
   const { outcome, line, primary } = promoter.figures
   return {
     operator: promoter.self,
     outcome,
     line,
     primary,
-    servers: promoter.sessions.map((session) => serverStatus(session, primary)),
+    servers: promoter.sessions.map((session) => ({
+      ...serverStatus(session, primary),
+      diskFullAt: disks.fullAt.get(session.server.name)?.toISOString() ?? null,
+    })),
   }
 }
 
-function serverStatus(session: ServerSession, primary: string | null): ServerStatus {
+function serverStatus(session: ServerSession, primary: string | null): Omit<ServerStatus, 'diskFullAt'> {
   const { name, region, host, port, role } = session.server
   const { observation, details, fault } = session
   const known = { name, region, address: `${host}:${port}`, role }
@@ -161,8 +178,8 @@ function serverStatus(session: ServerSession, primary: string | null): ServerSta
   }
 }
 
-function expose(promoter: MysqlPromoter, metrics: Metrics): void {
-  const servers = () => statusOf(promoter).servers
+function expose(promoter: MysqlPromoter, disks: DiskWatch, metrics: Metrics): void {
+  const servers = () => statusOf(promoter, disks).servers
   metrics.gauge('wintrades_database_server_up', '1 where the operator reaches the server', ['server'], (gauge) => {
     for (const one of servers()) gauge.set({ server: one.name }, Number(one.state !== 'unreachable'))
   })

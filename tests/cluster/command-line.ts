@@ -1,0 +1,30 @@
+// `wintrades …` as a person types it: the real program in a process of its own.
+
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+export type Answer = {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+  /** Both. */
+  readonly text: string
+}
+
+const PROGRAM = fileURLToPath(new URL('../../packages/operations/src/cli.ts', import.meta.url))
+const TIMEOUT_MS = 180_000
+const OUTPUT_BYTES_MAX = 16 * 1024 * 1024
+
+export function wintrades(
+  words: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
+  const args = ['--disable-warning=ExperimentalWarning', PROGRAM, ...words]
+  const options = { timeout: TIMEOUT_MS, maxBuffer: OUTPUT_BYTES_MAX, env: { ...process.env, ...environment } }
+  return new Promise((resolve) => {
+    execFile(process.execPath, args, options, (error, out, err) => {
+      const code = error === null ? 0 : Number(error.code ?? -1)
+      resolve({ code, out, err, text: `${out}${err}` })
+    })
+  })
+}
