@@ -3,7 +3,6 @@
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { AccountId } from '@wintrades/domain'
 import { auditKey, verifyAudit } from '@wintrades/gateway/audit'
 import { createLogger } from '@wintrades/platform'
 import { type MysqlOptions, MysqlPool } from '@wintrades/platform/mysql'
@@ -17,6 +16,7 @@ import {
   openAuth,
   PASSWORD,
 } from '../../packages/gateway/test/auth/parts.ts'
+import { AccountsLoad } from './accounts-load.ts'
 import { createSchema, openForWriting, optionsFor } from './accounts-server.ts'
 import { type Lab, type LabMysql, startLab, until } from './lab/index.ts'
 
@@ -61,66 +61,16 @@ test('processes that open a new schema at once and register at once give every a
 
 test('the primary killed under load, twice: nothing acknowledged is lost, nothing is there twice, refusals are true', async () => {
   const auth = await open(await optionsIn('killed'))
-  const outcomes = new Map<string, { code: string; apiKey?: number }>()
-  // Each worker has an account of its own; keys, not registrations: hashing passwords would be all that the machine does.
-  const accounts = await Promise.all(
-    [1, 2, 3, 4].map((name) => auth.accounts.register(`worker-${name}@example.com`, PASSWORD)),
-  )
-  let running = true
-  const worker = async ({ accountId }: { accountId: AccountId }, name: number) => {
-    for (let i = 0; running; i++) {
-      const label = `${name}-${i}`
-      try {
-        const key = await auth.apiKeys.create(accountId, { label, scopes: ['read'] })
-        outcomes.set(label, { code: 'done', apiKey: key.apiKey })
-        await auth.apiKeys.delete(accountId, key.keyId)
-        outcomes.set(label, { code: 'deleted', apiKey: key.apiKey })
-      } catch (error) {
-        const { code } = error as { code?: string }
-        const before = outcomes.get(label)
-        outcomes.set(label, { ...before, code: `${before === undefined ? 'create' : 'delete'} ${code}` })
-        await new Promise((resolve) => setTimeout(resolve, 50))
-      }
-    }
-  }
-  const workers = accounts.map(worker)
-  const done = () => [...outcomes.values()].filter(({ code }) => code === 'deleted').length
+  const load = await AccountsLoad.start(auth)
   for (let kill = 0; kill < 2; kill++) {
-    const before = done()
-    await until('keys are made and deleted', () => done() >= before + 15, { timeout_ms: 120_000, every_ms: 50 })
+    await load.more(15)
     await server.kill()
     await server.start()
     await openForWriting(server)
   }
-  const before = done()
-  await until('it goes on', () => done() >= before + 15, { timeout_ms: 120_000, every_ms: 50 })
-  running = false
-  await Promise.all(workers)
-
-  const lists = await Promise.all(accounts.map(({ accountId }) => auth.apiKeys.list(accountId)))
-  const there = new Set(lists.flat().map((key) => key.label))
-  for (const [label, { code }] of outcomes) {
-    if (code === 'done' || code === 'delete ACCOUNTS_UNAVAILABLE')
-      expect(there.has(label), `${label}: ${code}`).toBe(true)
-    if (code === 'deleted' || code === 'create ACCOUNTS_UNAVAILABLE') {
-      expect(there.has(label), `${label}: ${code}`).toBe(false)
-    }
-    expect(code).toMatch(
-      /^(done|deleted|(create|delete) (ACCOUNTS_UNAVAILABLE|OUTCOME_UNKNOWN|OVERLOADED|KEYS_TOO_MANY))$/,
-    )
-  }
-  const numbers = [...outcomes].flatMap(([label, { apiKey }]) => (apiKey === undefined ? [] : `${label[0]} ${apiKey}`))
-  expect(new Set(numbers).size).toBe(numbers.length)
-  const report = await verifyAudit(auth.database, auditKey(secrets.encryptionKey))
-  expect(report.faults).toEqual([])
-  // One record for each that was made and each that was deleted; none for what was not done.
-  const actions = (await server.query(
-    "select json_unquote(json_extract(details, '$.label')) as label from killed.audit where action = 'make API key'",
-  )) as { label: string }[]
-  expect(new Set(actions.map(({ label }) => label)).size).toBe(actions.length)
-  for (const [label, { apiKey }] of outcomes) {
-    if (apiKey !== undefined) expect(actions.some((one) => one.label === label)).toBe(true)
-  }
+  await load.more(15)
+  await load.stop()
+  await load.check(server, 'killed', auditKey(secrets.encryptionKey))
   await auth.close()
 })
 

@@ -1,9 +1,7 @@
 // The operators on real servers, while a client writes: whatever is lost, nothing that was acknowledged is, and nothing is there twice.
 
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Answer, wintrades } from './command-line.ts'
 import { LabDatabase } from './database.ts'
 import { type Lab, startLab, until } from './lab/index.ts'
 import { checkRows, Writer } from './writer.ts'
@@ -48,16 +46,9 @@ async function check(): Promise<void> {
   expect(count).toBeGreaterThanOrEqual(writers.reduce((sum, writer) => sum + writer.acknowledged.size, 0))
 }
 
-const COMMAND_LINE = join(fileURLToPath(new URL('../..', import.meta.url)), 'packages', 'operations', 'src', 'cli.ts')
-
 /** `wintrades db …`, as a person types it. */
-function wintradesDb(...words: readonly string[]): Promise<{ readonly code: number; readonly text: string }> {
-  const args = [COMMAND_LINE, 'db', ...words, '--file', database.operatorFile]
-  return new Promise((resolve) => {
-    execFile(process.execPath, args, { timeout: 120_000 }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), text: `${stdout}${stderr}` })
-    })
-  })
+function wintradesDb(...words: readonly string[]): Promise<Answer> {
+  return wintrades(['db', ...words, '--file', database.operatorFile])
 }
 
 test('empty servers become a database whose first server is the primary', async () => {
