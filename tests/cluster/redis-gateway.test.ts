@@ -7,7 +7,14 @@ import { cacheFault } from '@wintrades/operations/drill'
 import type { RedisCluster } from '@wintrades/platform/redis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Lab, type LabRedis, startLab, until } from './lab/index.ts'
-import { connectApp, type RunningOperator, startNodes, startOperator, untilSteady } from './redis-parts.ts'
+import {
+  connectApp,
+  ordersDuring,
+  type RunningOperator,
+  startNodes,
+  startOperator,
+  untilSteady,
+} from './redis-parts.ts'
 
 const REQUESTS_PER_SECOND = 40
 
@@ -43,27 +50,6 @@ const freeze = () => Promise.all(nodes.map((node) => node.pause()))
 const thaw = () => Promise.all(nodes.map((node) => node.unpause()))
 const killAll = () => Promise.all(nodes.map((node) => node.kill()))
 const startAll = () => Promise.all(nodes.map((node) => node.start()))
-
-/** An order every few milliseconds until `work` is done. */
-async function ordersDuring(work: () => Promise<unknown>) {
-  const user = await User.register(here)
-  const times_ms: number[] = []
-  const refused: string[] = []
-  let done = false
-  const working = work().finally(() => {
-    done = true
-  })
-  for (let count = 0; !done || count < 50; count += 1) {
-    const begun_ms = performance.now()
-    const { status, text } = await user.order({ clientOrderId: `order-${count}` })
-    times_ms.push(performance.now() - begun_ms)
-    if (status !== 201) refused.push(`${status} ${text}`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-  await working
-  times_ms.sort((one, other) => one - other)
-  return { count: times_ms.length, refused, median_ms: times_ms[times_ms.length >> 1] as number }
-}
 
 /** Requests of one account at each gateway as fast as they are answered; how many passed, by gateway. */
 async function flood(users: readonly User[], seconds: number): Promise<number[]> {
@@ -116,8 +102,8 @@ test('two gateways have one limit together; each has its own while Redis is froz
 })
 
 test('orders while Redis is frozen, thawed, killed and started again: none fails', async () => {
-  const calm = await ordersDuring(async () => {})
-  const { count, refused, median_ms } = await ordersDuring(async () => {
+  const calm = await ordersDuring(here, async () => {})
+  const { count, refused, median_ms } = await ordersDuring(here, async () => {
     await freeze()
     await new Promise((resolve) => setTimeout(resolve, 3_000))
     await thaw()
@@ -145,7 +131,7 @@ test('the fault of the drill cache-loss: every node emptied, cut off and frozen,
   })
   await until('the gateways are connected', () => clusters.every(({ ready }) => ready), { timeout_ms: 60_000 })
   const notes: string[] = []
-  const { refused } = await ordersDuring(async () => {
+  const { refused } = await ordersDuring(here, async () => {
     const timeline = { note: (text: string) => notes.push(text), entries: [] }
     const { markets } = here
     const shard = markets.shards[0] as (typeof markets.shards)[number]

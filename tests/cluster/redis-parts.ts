@@ -1,6 +1,8 @@
 // What the tests of Redis share: nodes in three regions, operators in this process, and a client that finds nodes by name as in a deployment.
 
 import { readFileSync } from 'node:fs'
+import { User } from '@wintrades/gateway/test/client'
+import type { TestRegion } from '@wintrades/gateway/test/region'
 import { RedisOperator } from '@wintrades/operations/operator'
 import { createLogger, type LogLevel } from '@wintrades/platform'
 import { RedisCluster, type RedisUse } from '@wintrades/platform/redis'
@@ -142,4 +144,25 @@ export async function missing(redis: RedisUse, keys: readonly string[]): Promise
     if (value !== `value of ${key}`) lost.push(key)
   })
   return lost
+}
+
+/** An order every few milliseconds until `work` is done. */
+export async function ordersDuring(region: TestRegion, work: () => Promise<unknown>) {
+  const user = await User.register(region)
+  const times_ms: number[] = []
+  const refused: string[] = []
+  let done = false
+  const working = work().finally(() => {
+    done = true
+  })
+  for (let count = 0; !done || count < 50; count += 1) {
+    const begun_ms = performance.now()
+    const { status, text } = await user.order({ clientOrderId: `order-${count}` })
+    times_ms.push(performance.now() - begun_ms)
+    if (status !== 201) refused.push(`${status} ${text}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  await working
+  times_ms.sort((one, other) => one - other)
+  return { count: times_ms.length, refused, median_ms: times_ms[times_ms.length >> 1] as number }
 }
