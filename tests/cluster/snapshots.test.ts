@@ -186,7 +186,16 @@ async function startVenue(): Promise<Venue & { journals: Journals['journals']; s
   const origin = newOrigin()
   const place = { dataDirectory: lab.directory, mysql: mysqlOptionsOf([server]) }
   const { journals, snapshots } = await openJournals(place, { markets, origin, logger })
-  const link = { region: HOME, origin, host: '127.0.0.1', port: 0, peers: [], key: new Uint8Array(32), logger }
+  const link = {
+    region: HOME,
+    origin,
+    host: '127.0.0.1',
+    port: 0,
+    peers: [],
+    key: new Uint8Array(32),
+    tls: null,
+    logger,
+  }
   const transport = new TcpTransport(link)
   const venue = await startVenueInProcess({ region: HOME, origin, markets, journals, transport, snapshots, logger })
   await until('the shard is led', () => venue.status().shards[SHARD]?.leading === true, { timeout_ms: 60_000 })
