@@ -1,6 +1,7 @@
 // `wintrades …` as a person types it: the real program in a process of its own.
 
 import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export type Answer = {
@@ -11,7 +12,7 @@ export type Answer = {
   readonly text: string
 }
 
-const PROGRAM = fileURLToPath(new URL('../../packages/operations/src/cli.ts', import.meta.url))
+const PROGRAM = join(fileURLToPath(new URL('../..', import.meta.url)), 'packages', 'operations', 'src', 'cli.ts')
 const TIMEOUT_MS = 180_000
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024
 
