@@ -40,15 +40,12 @@ export class Nemesis {
   readonly #faultMax_us: number
   #active = true
 
-  constructor(cluster: Cluster) {
+  /** `kinds`: these faults and no others. */
+  constructor(cluster: Cluster, kinds: readonly string[] | null) {
     this.#cluster = cluster
     const { scheduler } = cluster.world
     this.#random = scheduler.random
-    const names = Object.keys(FAULTS)
-    const count = this.#random.between(1, names.length)
-    const kinds = new Set<string>()
-    while (kinds.size < count) kinds.add(this.#random.pick(names))
-    this.#kinds = [...kinds]
+    this.#kinds = kinds ?? this.#some(Object.keys(FAULTS))
     this.#pauseMax_us = this.#random.pick(PAUSE_MAXIMA_US)
     this.#faultMax_us = this.#random.pick(FAULT_MAXIMA_US)
     scheduler.log(`nemesis: ${this.#kinds.join(', ')}`)
@@ -191,6 +188,13 @@ export class Nemesis {
     this.#later(() => {
       for (const [a, b] of links) network.heal(a, b)
     })
+  }
+
+  #some(names: readonly string[]): readonly string[] {
+    const count = this.#random.between(1, names.length)
+    const kinds = new Set<string>()
+    while (kinds.size < count) kinds.add(this.#random.pick(names))
+    return [...kinds]
   }
 
   #place(): Place {

@@ -10,6 +10,8 @@ import { UncheckedStore } from './unchecked-store.ts'
 export type Planted = {
   readonly what: string
   readonly faults: ClusterFaults
+  /** What brings it to light, where that is a rare thing to happen. */
+  readonly nemesis?: readonly string[]
   /** The check that has to name it. */
   readonly caughtBy: CheckName | 'liveness' | 'sent_once'
 }
@@ -27,6 +29,8 @@ const MORE_THAN_A_DAY_US = 25 * 60 * 60 * 1_000_000
 const REPEATS = 4
 const REPEATED_US_MAX = 2_000_000
 const LAST_EPOCH = 2
+/** What one primary shows, the next does not have. */
+const VANISHING = ['database_fail_over', 'database_outage']
 /** The kind of frame that carries commands. */
 const COMMANDS = 1
 
@@ -133,11 +137,13 @@ export const PLANTED: readonly Planted[] = [
   {
     what: 'batches are read that no other server has acknowledged',
     faults: { replicated: { readUnsettled: true } },
+    nemesis: VANISHING,
     caughtBy: 'durable_first',
   },
   {
     what: 'a batch is acknowledged because it is found on a server that has just become the primary',
     faults: { replicated: { foundIsCommitted: true } },
+    nemesis: VANISHING,
     caughtBy: 'durable_first',
   },
   {

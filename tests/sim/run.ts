@@ -34,6 +34,8 @@ export type RunOptions = {
   /** No faults of the outside world at all. */
   readonly calm?: boolean
   readonly faults?: ClusterFaults
+  /** Kinds of fault of the outside world; without it the seed chooses. */
+  readonly nemesis?: readonly string[]
   readonly trace?: (line: string) => void
 }
 
@@ -127,7 +129,7 @@ class Run {
   }
 
   async #trade(): Promise<void> {
-    const nemesis = this.#options.calm === true ? null : new Nemesis(this.#cluster)
+    const nemesis = this.#options.calm === true ? null : new Nemesis(this.#cluster, this.#options.nemesis ?? null)
     await this.#scheduler.run(START_US + (this.#options.trading_ms ?? TRADING_MS) * 1_000)
     nemesis?.heal()
     this.#healed_us = this.#scheduler.now_us

@@ -68,10 +68,11 @@ test('without faults nothing is unknown and nobody else ever leads', async () =>
   expect(result.epochs).toBe(2)
 })
 
-test.for(PLANTED)('caught: $what', async ({ faults, caughtBy }) => {
+test.for(PLANTED)('caught: $what', async ({ faults, nemesis, caughtBy }) => {
   const seen = new Set<string>()
   for (let seed = 1; seed <= PLANTED_SEEDS_MAX && !seen.has(caughtBy); seed++) {
-    for (const offence of (await run({ seed, faults })).offences) seen.add(offence.slice(0, offence.indexOf(':')))
+    for (const offence of (await run({ seed, faults, ...(nemesis === undefined ? {} : { nemesis }) })).offences)
+      seen.add(offence.slice(0, offence.indexOf(':')))
   }
   expect([...seen]).toContain(caughtBy)
 })
