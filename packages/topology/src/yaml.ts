@@ -51,7 +51,8 @@ function scalar(value: Scalar): string {
 }
 
 const PLAIN = /^[A-Za-z_/][A-Za-z0-9_/.@ +=-]*(:[A-Za-z0-9_/.@+=-]+)*$/
-const MEANS_SOMETHING = /^(true|false|yes|no|on|off|null|y|n)$/i
+/** Words, and what is a number without digits before its exponent. */
+const MEANS_SOMETHING = /^(true|false|yes|no|on|off|null|y|n|e[+-]?[\d_]+)$/i
 
 function text(value: string): string {
   const isPlain = PLAIN.test(value) && !MEANS_SOMETHING.test(value) && !value.endsWith(' ')

@@ -16,6 +16,8 @@ const { tree } = fc.letrec<{ tree: Yaml; leaf: Yaml }>((tie) => ({
       '~',
       '0x1f',
       '1e3',
+      'e0',
+      'E+1',
       '0755',
       '12:30',
       '1_000',
@@ -39,9 +41,13 @@ const { tree } = fc.letrec<{ tree: Yaml; leaf: Yaml }>((tie) => ({
     { maxDepth: 4 },
     tie('leaf'),
     fc.array(tie('tree'), { maxLength: 4 }),
-    fc.dictionary(fc.oneof(fc.string({ minLength: 1 }), fc.constantFrom('on', 'y', '1', 'a b')), tie('tree'), {
-      maxKeys: 4,
-    }),
+    fc.dictionary(
+      fc.oneof(fc.string({ minLength: 1 }), fc.constantFrom('on', 'y', '1', 'a b', 'e0', '_1', 'e1_0')),
+      tie('tree'),
+      {
+        maxKeys: 4,
+      },
+    ),
   ),
 }))
 
