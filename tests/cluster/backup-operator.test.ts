@@ -88,7 +88,8 @@ test('where there is none, one operator makes a backup, archives, and proves it 
     return status
   }
   const status = await until('its first backup is restored and good', proven, PATIENCE)
-  expect(status.newest?.source.name).toBe('mysql_slave_us')
+  // Of which server, depends on who had followed by then: the first is made at once.
+  expect(database.servers.map(({ name }) => name)).toContain(status.newest?.source.name)
   expect(status.verified?.backup).toBe(status.newest?.id)
   expect(status.archive?.transactions).toBeGreaterThan(0)
   expect(status.faults).toEqual({})
