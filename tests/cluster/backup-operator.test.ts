@@ -95,8 +95,8 @@ test('where there is none, one operator makes a backup, archives, and proves it 
   expect(status.faults).toEqual({})
   const metrics = await metricsOf(keeper)
   expect(Object.fromEntries(metrics)).toMatchObject({ active: 1, faults: 0, verified: 1, refuted_transactions: 0 })
-  expect(metrics.get('age_seconds')).toBeLessThan(120)
-  expect(metrics.get('verified_age_seconds')).toBeLessThan(120)
+  expect(metrics.get('age_seconds')).toBeLessThan(600)
+  expect(metrics.get('verified_age_seconds')).toBeLessThan(600)
   expect(metrics.get('archive_lag_seconds')).toBeLessThan(60)
   for (const name of ['duration_seconds', 'stored_bytes', 'verification_duration_seconds', 'archived_bytes'])
     expect(metrics.get(name), name).toBeGreaterThan(0)
@@ -105,8 +105,9 @@ test('where there is none, one operator makes a backup, archives, and proves it 
   expect(waiting.get('active')).toBe(0)
   // What nobody archives here is not shown as archived.
   expect(waiting.has('archive_lag_seconds')).toBe(false)
-  // It knows the store all the same, and so tells the same age.
-  expect(waiting.get('age_seconds')).toBeLessThan(120)
+  // It looks at the store all the same, and so tells the same age.
+  const knows = async () => ((await metricsOf(other)).get('age_seconds') ?? Number.POSITIVE_INFINITY) < 600
+  await until('the other operator knows of the backup', knows, LIMITS)
 })
 
 test('when that operator dies another one goes on with the archive, and makes nothing twice', async () => {
