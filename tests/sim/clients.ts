@@ -61,6 +61,8 @@ export class Clients {
   readonly #options: ClientsOptions
   readonly #resting: { readonly order: OrderId; readonly shard: ShardIndex; readonly account: AccountId }[] = []
   readonly #unsettled = new Set<Command>()
+  /** Sendings without any answer yet: what ends their waiting. */
+  readonly #waiting = new Set<() => void>()
   #trading = true
   #count = 0
 
@@ -75,6 +77,11 @@ export class Clients {
   /** No new commands from now on; those without an answer are still asked for. */
   stop(): void {
     this.#trading = false
+  }
+
+  /** The run is over: what was sent to a process that crashed and is still waited for stays unknown. */
+  giveUp(): void {
+    for (const giveUp of [...this.#waiting]) giveUp()
   }
 
   /** One more command to every shard through every process: each must come to an answer there, or elsewhere. */
@@ -123,6 +130,7 @@ export class Clients {
     const conclude = (answer: Answer) => {
       if (heard) return
       heard = true
+      this.#waiting.delete(giveUp)
       command.open--
       const answeredAt_ms = answer.outcome === 'unknown' ? null : scheduler.now_us / 1_000
       const { shard, account, clientId, intent } = command
@@ -130,12 +138,14 @@ export class Clients {
       this.sendings.push({ shard, account, clientId, intent, region, sentAt_ms, answeredAt_ms, answer })
       this.#concluded(command, answer)
     }
+    const giveUp = () => conclude({ outcome: 'unknown' })
     command.open++
+    this.#waiting.add(giveUp)
     const result = submit(region, command.shard, command.submission, {
       committed: (batch, _index, start, end) => conclude(answerFrom(batch, start, end)),
-      unknown: () => conclude({ outcome: 'unknown' }),
+      unknown: giveUp,
     })
-    if (result === 'submitted') scheduler.after(PATIENCE_US, () => conclude({ outcome: 'unknown' }))
+    if (result === 'submitted') scheduler.after(PATIENCE_US, giveUp)
     else conclude({ outcome: 'denied', code: result ?? 'region down' })
   }
 

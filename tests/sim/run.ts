@@ -110,6 +110,7 @@ class Run {
     try {
       await this.#trade()
       await this.#settle()
+      this.#clients.giveUp()
       counts = await this.#judge()
     } catch (error) {
       // Nothing in a run may throw: in an app it would end the process.
