@@ -1,5 +1,5 @@
-// Where the tests are, by tier: `tidy` is about the code itself, `unit` is every package's own, `sim`, `e2e` and
-// `cluster` cross packages.
+// Where the tests are, by tier: `tidy` is about the code itself, `unit` is every package's own, `sim`, `e2e`,
+// `cluster` and `long` cross packages.
 // `./wintrades test` runs them.
 
 import { defineConfig } from 'vitest/config'
@@ -31,8 +31,18 @@ export default defineConfig({
         test: {
           name: 'cluster',
           include: ['tests/cluster/**/*.test.ts'],
+          exclude: ['tests/cluster/**/*.long.test.ts'],
           testTimeout: 300_000,
           // The lab's images are built in the first of them.
+          hookTimeout: 900_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'long',
+          include: ['tests/cluster/**/*.long.test.ts'],
+          testTimeout: 600_000,
           hookTimeout: 900_000,
           fileParallelism: false,
         },

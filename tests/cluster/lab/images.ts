@@ -25,7 +25,20 @@ const MIRROR = 'http://deb.debian.org/debian'
 const BUILD_TIMEOUT_MS = 900_000
 const TRIM = 'rm -rf /var/cache/apt/* /var/lib/apt/lists/* /usr/share/doc/* /usr/share/man/* /usr/share/locale/*'
 
-const RECIPES: Readonly<Record<ImageName, Recipe>> = {
+type RecipeName = 'mysql' | 'redis' | 'varnish' | 'programs' | 'node'
+
+/** What an image is made from. */
+const RECIPE_OF: Readonly<Record<ImageName, RecipeName>> = {
+  mysql: 'mysql',
+  redis: 'redis',
+  varnish: 'varnish',
+  haproxy: 'programs',
+  prometheus: 'programs',
+  checks: 'programs',
+  node: 'node',
+}
+
+const RECIPES: Readonly<Record<RecipeName, Recipe>> = {
   // Only sid has MySQL 9.7. Its -core packages bring the programs, not the user and the folders.
   mysql: {
     suite: 'sid',
@@ -40,10 +53,14 @@ const RECIPES: Readonly<Record<ImageName, Recipe>> = {
     prepare: TRIM,
     changes: ['ENV LANG=C.UTF-8'],
   },
-  // Only sid has HAProxy 3.2.
-  haproxy: { suite: 'sid', packages: ['haproxy'], prepare: TRIM, changes: ['ENV LANG=C.UTF-8'] },
   varnish: { suite: 'trixie', packages: ['varnish'], prepare: TRIM, changes: ['ENV LANG=C.UTF-8'] },
-  prometheus: { suite: 'trixie', packages: ['prometheus'], prepare: TRIM, changes: ['ENV LANG=C.UTF-8'] },
+  // Only sid has HAProxy 3.2 and Prometheus 3. One image for all that comes from there: to make one takes a minute.
+  programs: {
+    suite: 'sid',
+    packages: ['haproxy', 'prometheus', 'shellcheck', 'docker-cli'],
+    prepare: TRIM,
+    changes: ['ENV LANG=C.UTF-8'],
+  },
   // What the images of the platform itself are built on.
   node: {
     suite: 'trixie',
@@ -52,18 +69,17 @@ const RECIPES: Readonly<Record<ImageName, Recipe>> = {
     changes: ['ENV LANG=C.UTF-8'],
     copies: { 'usr/local/bin/node': { file: process.execPath, version: process.version } },
   },
-  // Programs that only look at files.
-  checks: { suite: 'trixie', packages: ['shellcheck', 'docker-cli'], prepare: TRIM, changes: ['ENV LANG=C.UTF-8'] },
 }
 
 /** The image's name, built first if it is not there. Several processes may ask at once: one builds. */
 export async function ensureImage(name: ImageName, say: (line: string) => void): Promise<string> {
   const given = process.env[`LAB_IMAGE_${name.toUpperCase()}`]
   if (given) return given
-  const recipe = RECIPES[name]
-  const tag = `wintrades-lab/${name}:${digestOf(recipe)}`
+  const recipeName = RECIPE_OF[name]
+  const recipe = RECIPES[recipeName]
+  const tag = `wintrades-lab/${recipeName}:${digestOf(recipe)}`
   if (await exists(tag)) return tag
-  const giveBack = await takeLock(name)
+  const giveBack = await takeLock(recipeName)
   try {
     if (!(await exists(tag))) await build(tag, recipe, say)
   } finally {

@@ -66,6 +66,8 @@ export class Ground {
     change: (raw: Record<string, unknown>, network: NetworkAddresses) => void = () => {},
   ): Promise<Ground> {
     const endDocker = await ensureDocker(say)
+    // Here, where there is time for it, and not in the test that is the first to need one.
+    for (const image of ['checks', 'varnish', 'mysql', 'redis'] as const) await ensureImage(image, say)
     const id = `wintrades-rendered-${process.pid}`
     await run('docker', ['network', 'create', id])
     const [subnet = '', gateway = ''] = (

@@ -8,7 +8,9 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { inRepository, REPOSITORY } from '../repository.ts'
 
-export const TIERS = ['lint', 'unit', 'sim', 'e2e', 'cluster'] as const
+export const TIERS = ['lint', 'unit', 'sim', 'e2e', 'cluster', 'long'] as const
+/** Run only where it is named: minutes of waiting for real servers, a file. */
+const ASKED_FOR: ReadonlySet<Tier> = new Set(['long'])
 export type Tier = (typeof TIERS)[number]
 
 type Totals = { readonly passed: number; readonly failed: number; readonly skipped: number }
@@ -24,13 +26,15 @@ type TierOptions = {
 const NONE: Totals = { passed: 0, failed: 0, skipped: 0 }
 
 const HELP = `
-Tiers (all of them, in this order, if none is named):
+Tiers (all of them but long, in this order, if none is named):
   lint   formatting, lint rules, types, import directions, purity of domain and engine, tidiness
   unit   the tests of every package
   sim    the venue under a seeded scheduler: crashes, delays, partitions, lost answers
   e2e    real processes: trade, kill a region, restart, front door
   cluster
          real MySQL and Redis servers in containers, over a delayed network that is cut: needs Linux, root and Docker
+  long   what takes minutes on such servers: full disks, backups as commands and as the operators' part, accounts over promotions,
+         promotions over 80 and 200 ms; before a release, and when such a part has changed
 
 Everything after -- goes to the test runner, for example: wintrades test unit -- packages/engine -t "stop orders"
 `
@@ -49,7 +53,7 @@ export function testCommand(): Command {
       if (rest.length > 0 && !process.argv.includes('--')) {
         command.error(`error: ${rest[0]} is not a tier; tiers are ${TIERS.join(', ')}`)
       }
-      const tiers = named.length === 0 ? TIERS : TIERS.filter((tier) => named.includes(tier))
+      const tiers = TIERS.filter((tier) => (named.length === 0 ? !ASKED_FOR.has(tier) : named.includes(tier)))
       const totals = await runTiers(tiers, { ...options, rest, isNamed: named.length > 0 })
       process.exitCode = totals.failed === 0 && totals.passed > 0 ? 0 : 1
     })
@@ -80,7 +84,7 @@ async function runTiers(tiers: readonly Tier[], options: TierOptions): Promise<T
 async function runTier(tier: Tier, options: TierOptions): Promise<Totals> {
   try {
     if (tier === 'lint') return await runLint()
-    if (tier === 'cluster' && !canHaveLab()) return withoutLab(options.isNamed)
+    if (NEED_LAB.has(tier) && !canHaveLab()) return withoutLab(tier, options.isNamed)
     const seed = options.seed === undefined ? {} : { SIM_SEED: options.seed, SIM_SEEDS: '1' }
     const seeds = options.seeds === undefined ? {} : { SIM_SEEDS: options.seeds }
     return await runVitest(tier, options.rest, { ...seed, ...seeds })
@@ -92,15 +96,18 @@ async function runTier(tier: Tier, options: TierOptions): Promise<Totals> {
   }
 }
 
+/** These have servers in a lab. */
+const NEED_LAB: ReadonlySet<Tier> = new Set(['cluster', 'long'])
+
 /** The lab makes network namespaces and containers. */
 function canHaveLab(): boolean {
   return process.platform === 'linux' && process.getuid?.() === 0
 }
 
 /** A developer's machine may lack what it takes; where it was asked for, and in continuous integration, that is a failure. */
-function withoutLab(isNamed: boolean): Totals {
+function withoutLab(tier: Tier, isNamed: boolean): Totals {
   process.stdout.write(
-    '\nTHE TIER cluster DID NOT RUN: it needs Linux and root. Run it with sudo: ./wintrades test cluster\n',
+    `\nTHE TIER ${tier} DID NOT RUN: it needs Linux and root. Run it with sudo: ./wintrades test ${tier}\n`,
   )
   return isNamed || process.env['CI'] ? { ...NONE, failed: 1 } : { ...NONE, skipped: 1 }
 }
