@@ -246,13 +246,15 @@ test('messages of a stream: each is answered, and the connection stays', async (
         const answer = await peer.ask(value)
         if (answer.ok !== true) expect(CODES).toContain(answer.error?.code)
       }),
-      { numRuns: 400 },
+      // A message that stays without an answer is named.
+      { numRuns: 400, timeout: 10_000 },
     )
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.json(), fc.string({ unit: 'binary' })), async (text) => {
         peer.socket.send(text)
       }),
-      { numRuns: 400 },
+      // A message that stays without an answer is named.
+      { numRuns: 400, timeout: 10_000 },
     )
     expect((await peer.ask({ op: 'ping' })).ok).toBe(true)
     expect(region.faults).toEqual([])
