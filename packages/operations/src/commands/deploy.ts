@@ -2,16 +2,16 @@
 
 import { resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
-import { type DeployResult, deploy } from '../deployment/deploy.ts'
+import { deploy } from '../deployment/deploy.ts'
 import { Docker } from '../deployment/docker.ts'
 import { breakLock, whoAmI, withLock } from '../deployment/lock.ts'
-import { certificateFolder, readPublicCertificate } from '../deployment/public-certificate.ts'
+import { readPublicCertificate } from '../deployment/public-certificate.ts'
 import { StateDirectory } from '../deployment/state-directory.ts'
 import { tradeInEveryRegion } from '../deployment/trade-check.ts'
-import { requireDeployment, topologyFile } from '../topology/read-files.ts'
+import { MAIN_ENVIRONMENT, requireDeployment, topologyFile } from '../topology/read-files.ts'
 
 type DeployCommandOptions = {
-  readonly topology: string
+  readonly topology?: string
   readonly place: ReadonlyMap<string, string>
   readonly timeout: number
   readonly breakLock?: boolean
@@ -26,9 +26,12 @@ export function deployCommand(): Command {
     .description(
       'Brings the platform up on Docker Swarm, or changes what runs to what topology.yml says. Repeating it is safe.',
     )
-    .argument('[environment]', `one of ${ENVIRONMENTS.join(', ')}`, parseEnvironment, 'production')
+    .argument('[environment]', `one of ${ENVIRONMENTS.join(', ')}`, parseEnvironment, MAIN_ENVIRONMENT)
     .argument('[region]', 'a region of the topology, or all', 'all')
-    .option('--topology <path>', 'what is deployed where', topologyFile())
+    .option(
+      '--topology <path>',
+      'what is deployed where (default: topology.yml; of another environment topology.ENVIRONMENT.yml)',
+    )
     .option('--place <region=node>', 'the node that shall carry a region; may be repeated', parsePlace, new Map())
     .option('--timeout <seconds>', 'how long everything may take to become healthy', parseSeconds, TIMEOUT_SECONDS)
     .option('--break-lock', 'take the lock from a deployment that has ended without giving it back')
@@ -40,7 +43,7 @@ export function deployCommand(): Command {
 
 async function run(environment: string, region: string, options: DeployCommandOptions): Promise<void> {
   const began_ms = performance.now()
-  const file = resolve(options.topology)
+  const file = resolve(options.topology ?? topologyFile(environment))
   const topology = requireDeployment(file)
   const names = topology.regions.map(({ name }) => name)
   if (region !== 'all' && !names.includes(region)) {
@@ -75,9 +78,9 @@ async function run(environment: string, region: string, options: DeployCommandOp
         placement: options.place,
         timeout_ms: options.timeout * 1_000,
         say,
+        reveal: (purpose, value) => say(`\n  KEEP THIS, it is shown this once: ${purpose}\n    ${value}\n`),
         signal: stopping.signal,
       })
-      showSecrets(result, say)
       if (options.trade && topology.tradingMode === 'paper') await tradeInEveryRegion(topology, say, stopping.signal)
       return result
     }
@@ -102,14 +105,6 @@ async function run(environment: string, region: string, options: DeployCommandOp
 
 async function isSwarm(docker: Docker): Promise<boolean> {
   return (await docker.run(['info', '--format', '{{.Swarm.ControlAvailable}}'])) === 'true'
-}
-
-/** The one time that they can be seen. */
-function showSecrets({ secrets }: DeployResult, say: (line: string) => void): void {
-  if (secrets.shown.size === 0) return
-  say('\nKeep these somewhere safe: they were made now, and are not shown again.')
-  for (const [purpose, value] of secrets.shown) say(`  ${purpose}\n    ${value}`)
-  say(`  certificate of clients: ${certificateFolder()}\n`)
 }
 
 function parseEnvironment(text: string): string {

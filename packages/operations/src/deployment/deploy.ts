@@ -4,6 +4,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { FIXED_FILES, STACK_FILE, type Topology } from '@wintrades/topology'
+import { pause } from '../operator/reconciler.ts'
 import { inRepository } from '../repository.ts'
 import { compareDeployment } from '../topology/deployment-files.ts'
 import { isDone, progressOf, type ServiceProgress } from './convergence.ts'
@@ -12,7 +13,7 @@ import { planLabels } from './node-labels.ts'
 import { ensureSwarm, preflight, processorFaults } from './preflight.ts'
 import { serviceFilter } from './region-services.ts'
 import { ensureImages, releaseOf } from './release.ts'
-import { ensureSecrets, pruneSecrets, type SecretsResult } from './secrets.ts'
+import { ensureSecrets, pruneSecrets, type SecretsListener, type SecretsResult } from './secrets.ts'
 import type { StateDirectory } from './state-directory.ts'
 import { readNodes, readServices, type Service } from './swarm.ts'
 
@@ -25,18 +26,19 @@ export type DeployOptions = {
   /** region → host name of a node. */
   readonly placement: ReadonlyMap<string, string>
   readonly timeout_ms: number
-  readonly say: (line: string) => void
+  readonly say: SecretsListener['say']
+  readonly reveal: SecretsListener['reveal']
   readonly signal: AbortSignal
 }
 
 export type DeployResult = {
   readonly release: string
   readonly changed: readonly string[]
-  readonly secrets: SecretsResult
   readonly services: readonly ServiceProgress[]
 }
 
 const LOOK_MS = 1_000
+const STACK_DEPLOY_MS = 300_000
 /** A service that was not asked to change yet looks done: docker needs a moment to say so. */
 const QUIET_LOOKS = 3
 
@@ -50,19 +52,19 @@ export async function deploy(options: DeployOptions): Promise<DeployResult> {
   const { info, faults, warnings } = await preflight(docker, topology)
   for (const warning of warnings) say(`warning: ${warning}`)
   if (faults.length > 0)
-    throw new DeployFailed(`nothing was changed:\n${faults.map((fault) => `  ${fault}`).join('\n')}`)
+    throw new DeployFailed(`nothing was deployed:\n${faults.map((fault) => `  ${fault}`).join('\n')}`)
   await ensureSwarm(docker, info, say)
   await labelNodes(options)
   const release = releaseOf()
   await ensureImages(docker, topology, release, say)
-  const secrets = await ensureSecrets(docker, topology, options.state, say)
+  const secrets = await ensureSecrets(docker, topology, options.state, options)
   const before = await readServices(docker, topology.stack)
   await bringUp(options, release, secrets)
   const services = await converge(options)
   const after = await readServices(docker, topology.stack)
   const changed = changedServices(before, after)
   await prune(docker, topology, after, secrets)
-  return { release, changed, secrets, services }
+  return { release, changed, services }
 }
 
 async function labelNodes({ docker, topology, placement, say }: DeployOptions): Promise<void> {
@@ -71,7 +73,7 @@ async function labelNodes({ docker, topology, placement, say }: DeployOptions): 
   const { changes } = plan
   const faults = [...plan.faults, ...processorFaults(topology, nodes)]
   if (faults.length > 0)
-    throw new DeployFailed(`nothing was changed:\n${faults.map((fault) => `  ${fault}`).join('\n')}`)
+    throw new DeployFailed(`nothing was deployed:\n${faults.map((fault) => `  ${fault}`).join('\n')}`)
   for (const { node, labels } of changes) {
     await docker.run(['node', 'update', ...labels.flatMap((label) => ['--label-add', `${label}=true`]), node.id])
     say(`${node.hostname} carries ${labels.map((label) => label.replace('wintrades.', '')).join(', ')}`)
@@ -108,7 +110,7 @@ async function bringUp(options: DeployOptions, release: string, secrets: Secrets
   await docker.run(command, {
     directory: state.rendered,
     environment: { ...secrets.environment, WINTRADES_RELEASE: release },
-    timeout_ms: 300_000,
+    timeout_ms: STACK_DEPLOY_MS,
   })
 }
 
@@ -184,18 +186,4 @@ async function prune(
     .filter((id) => id !== '')
   // What is in use docker does not give up: only what no service has any more goes.
   for (const id of configs) await docker.run(['config', 'rm', id]).catch(() => '')
-}
-
-function pause(time_ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, time_ms)
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer)
-        resolve()
-      },
-      { once: true },
-    )
-  })
 }

@@ -2,7 +2,7 @@
 // that a changed secret is a new one, and services take it over one task after the other.
 
 import { createHash, randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { neverLog } from '@wintrades/platform'
 import { type Secret, secretsOf, type Topology, variableOf } from '@wintrades/topology'
@@ -23,8 +23,6 @@ export type SecretsResult = {
   /** Environment of `docker stack deploy`: where the stack file has the names from. */
   readonly environment: Readonly<Record<string, string>>
   readonly made: readonly string[]
-  /** Made now, and to be shown to a person this once: what it is for → its value. */
-  readonly shown: ReadonlyMap<string, string>
   readonly certificates: readonly CertificateReport[]
 }
 
@@ -70,33 +68,37 @@ export function currentSecrets(stored: readonly StoredSecret[]): ReadonlyMap<str
   return current
 }
 
+export type SecretsListener = {
+  readonly say: (line: string) => void
+  /** What a person has to keep: what it is for, and its value. Told just before it is kept, so that nothing is kept that was never told. */
+  readonly reveal: (purpose: string, value: string) => void
+}
+
 export async function ensureSecrets(
   docker: Docker,
   topology: Topology,
   state: StateDirectory,
-  say: (line: string) => void,
+  { say, reveal }: SecretsListener,
 ): Promise<SecretsResult> {
   const { stack } = topology
   const wanted = secretsOf(topology)
-  const current = currentSecrets(await readSecrets(docker, stack))
+  const stored = await readSecrets(docker, stack)
+  const current = currentSecrets(stored)
   const certificates = await certify(state, wanted, current)
   const environment: Record<string, string> = {}
   const made: string[] = []
-  const shown = new Map<string, string>()
   for (const secret of wanted) {
     const there = current.get(secret.name)
-    const content = await contentOf(secret, there !== undefined, state, shown)
-    const name = content === null ? null : `${stack}_${secret.name}_${digestOf(content)}`
-    if (name === null || name === there?.name) {
-      environment[variableOf(secret.name)] = (there as StoredSecret).name
-      continue
-    }
-    await create(docker, stack, secret.name, name, content as string)
+    const content = await contentOf(secret, there !== undefined, state, reveal)
+    const name = content === null ? (there as StoredSecret).name : `${stack}_${secret.name}_${digestOf(content)}`
     environment[variableOf(secret.name)] = name
+    // An older one has this name too, if its content has come back.
+    if (content === null || stored.some((one) => one.name === name)) continue
+    await create(docker, stack, secret.name, name, content)
     made.push(secret.name)
     say(`secret ${secret.name} made`)
   }
-  return { environment, made, shown, certificates }
+  return { environment, made, certificates }
 }
 
 /** Null: what is there stays. */
@@ -104,14 +106,14 @@ async function contentOf(
   secret: Secret,
   isThere: boolean,
   state: StateDirectory,
-  shown: Map<string, string>,
+  reveal: SecretsListener['reveal'],
 ): Promise<string | null> {
   const { content, name } = secret
   switch (content.kind) {
     case 'password':
-      return isThere ? null : show(name, randomBytes(24).toString('base64url'), shown)
+      return isThere ? null : tell(name, randomBytes(24).toString('base64url'), reveal)
     case 'key':
-      return isThere ? null : show(name, randomBytes(32).toString('hex'), shown)
+      return isThere ? null : tell(name, randomBytes(32).toString('hex'), reveal)
     case 'authority':
       return readFileSync(join(state.certificates, 'ca.pem'), 'utf8')
     case 'certificate':
@@ -123,16 +125,17 @@ async function contentOf(
     case 'balancer-users': {
       if (isThere) return null
       const password = randomBytes(18).toString('base64url')
-      shown.set(`password of ${content.user} for the load balancer's figures`, password)
+      neverLog(password)
+      reveal(`password of ${content.user} for the load balancer's figures`, password)
       return balancerUsers(content.user, password)
     }
   }
 }
 
-function show(name: string, value: string, shown: Map<string, string>): string {
+function tell(name: string, value: string, reveal: SecretsListener['reveal']): string {
   neverLog(value)
   const purpose = SHOWN[name]
-  if (purpose !== undefined) shown.set(purpose, value)
+  if (purpose !== undefined) reveal(purpose, value)
   return value
 }
 
@@ -144,14 +147,13 @@ async function certify(
   const requests = wanted.flatMap(({ name, content }) =>
     content.kind === 'certificate' ? [{ name: serviceOf(name), hosts: content.hosts }] : [],
   )
-  const reports = await ensureCertificates(state.certificates, requests)
-  const isNew = reports.every(({ action }) => action === 'made')
-  if (isNew && current.has('authority')) {
+  // Looked at before anything is made: with a new authority the next run would find one, and replace that of the whole swarm.
+  if (current.has('authority') && !existsSync(join(state.certificates, 'ca.key'))) {
     throw new Error(
       `the swarm has certificates of an authority whose key is not in ${state.certificates}: bring that directory here from the machine that deployed before (or name it in WINTRADES_STATE)`,
     )
   }
-  return reports
+  return await ensureCertificates(state.certificates, requests)
 }
 
 /** `app_us_east_certificate_key` → `app_us_east`. */

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Topology } from '@wintrades/topology'
 import { ApiClient, type InstrumentView, type OrderRequest, valueOrThrow } from '../client/index.ts'
+import { pause } from '../operator/reconciler.ts'
 import { certificateFolder, readPublicCertificate } from './public-certificate.ts'
 
 export type TradeCheck = { readonly region: string; readonly symbol: string; readonly took_ms: number }
@@ -99,6 +100,6 @@ async function until<Value>(region: string, signal: AbortSignal, ask: () => Prom
         throw new Error(`${region}: no trade within ${READY_MS / 1_000} s: ${why}`, { cause: error })
       }
     }
-    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
+    await pause(AGAIN_MS, signal)
   }
 }

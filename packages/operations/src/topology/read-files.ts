@@ -10,8 +10,12 @@ export type DeploymentResult =
   | { readonly ok: true; readonly topology: Topology; readonly markets: Markets }
   | { readonly ok: false; readonly faults: readonly FileFault[] }
 
-/** The installation's own, or the example that comes with the platform. */
-export function topologyFile(): string {
+/** The environment whose file needs no name of its own. */
+export const MAIN_ENVIRONMENT = 'production'
+
+/** The installation's own, or the example that comes with the platform; of any other environment than the main one its own alone. */
+export function topologyFile(environment = MAIN_ENVIRONMENT): string {
+  if (environment !== MAIN_ENVIRONMENT) return inRepository(`topology.${environment}.yml`)
   const own = inRepository('topology.yml')
   return existsSync(own) ? own : inRepository('topology.example.yml')
 }
