@@ -3,15 +3,21 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import {
+  breakLock,
+  Docker,
+  ensureSecrets,
+  ensureSwarm,
+  pruneSecrets,
+  readInfo,
+  readLock,
+  readSecrets,
+  requireDeployment,
+  StateDirectory,
+  withLock,
+} from '@wintrades/operations/deployment'
 import { secretsOf, type Topology, variableOf } from '@wintrades/topology'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Docker } from '../../packages/operations/src/deployment/docker.ts'
-import { breakLock, readLock, withLock } from '../../packages/operations/src/deployment/lock.ts'
-import { ensureSwarm } from '../../packages/operations/src/deployment/preflight.ts'
-import { ensureSecrets, pruneSecrets, readSecrets } from '../../packages/operations/src/deployment/secrets.ts'
-import { StateDirectory } from '../../packages/operations/src/deployment/state-directory.ts'
-import { readInfo } from '../../packages/operations/src/deployment/swarm.ts'
-import { requireDeployment } from '../../packages/operations/src/topology/read-files.ts'
 import { ensureDocker } from './lab/docker.ts'
 
 const EXAMPLE = join(import.meta.dirname, '..', '..', 'topology.example.yml')
