@@ -8,7 +8,7 @@ param(
 $ErrorActionPreference = 'Stop'
 foreach ($program in 'docker', 'node', 'npm') {
     if (-not (Get-Command $program -ErrorAction SilentlyContinue)) {
-        Write-Error "deploy-global: $program is missing on this machine: install it and start again (docs/deployment.md)"
+        Write-Error "deploy-global: $program is missing on this machine: install it and start again (docs/operations.md)"
         exit 1
     }
 }

@@ -10,7 +10,7 @@ region=${2:-all}
 
 for program in docker node npm; do
   command -v "$program" >/dev/null 2>&1 || {
-    printf 'deploy-global: %s is missing on this machine: install it and start again (docs/deployment.md)\n' "$program" >&2
+    printf 'deploy-global: %s is missing on this machine: install it and start again (docs/operations.md)\n' "$program" >&2
     exit 1
   }
 done

@@ -82,6 +82,43 @@ initialise() {
   sync
 }
 
+# Of initialise.sql, what gives the accounts their passwords, for accounts that are there.
+render_passwords_sql() {
+  local line inside=no
+  printf 'SET sql_log_bin = 0;\n'
+  while IFS= read -r line; do
+    if [[ $line == 'CREATE USER '* ]]; then
+      inside=yes
+      line="ALTER ${line#CREATE }"
+    fi
+    if [ "$inside" = yes ]; then printf '%s\n' "$line"; fi
+    if [[ $line == *';' ]]; then inside=no; fi
+  done
+}
+
+# A data directory that was restored from a backup has the passwords of the deployment that it came from. It is given this one's, unlogged, by a server that
+# nobody reaches; the mark goes when that is done, so that a start that was interrupted does it again.
+adopt_restored() {
+  [ -e "$VOLUME/restored" ] || return
+  say "the data is from a backup: its accounts get the passwords of this deployment"
+  if [ "$(id -u)" = 0 ]; then chown -R mysql:mysql "$DATA"; fi
+  local sql=$RUNTIME/accounts.sql server
+  render_initialise_sql | render_passwords_sql >"$sql" || exit 1
+  mysqld --defaults-file="$CONFIGURATION" --skip-networking --skip-replica-start --read-only=OFF --super-read-only=OFF &
+  server=$!
+  until mysqladmin --no-defaults --socket="$RUNTIME/mysqld.sock" ping >/dev/null 2>&1; do
+    kill -0 "$server" 2>/dev/null || fail "the restored data directory is none that a server can start on: see the lines above"
+    sleep "$LOOK_SECONDS"
+  done
+  mysql --no-defaults --socket="$RUNTIME/mysqld.sock" --user=root <"$sql" || fail "the accounts of the restored data could not be changed: see the line above"
+  rm -f "$sql"
+  mysqladmin --no-defaults --socket="$RUNTIME/mysqld.sock" --user=root shutdown || fail "the server with the restored data did not stop"
+  wait "$server"
+  # The server that the backup was made from may be among the others.
+  rm -f "$DATA/auto.cnf" "$VOLUME/restored"
+  sync
+}
+
 child=0
 asked_to_stop=no
 stop() {
@@ -125,6 +162,7 @@ main() {
   prepare_folders
   copy_tls || exit 1
   initialise
+  adopt_restored
   mkfifo "$RUNTIME/pause" 2>/dev/null || [ -p "$RUNTIME/pause" ] || fail "cannot make $RUNTIME/pause"
   exec 9<>"$RUNTIME/pause"
   trap stop TERM INT

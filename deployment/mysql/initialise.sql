@@ -82,6 +82,23 @@ BEGIN
   SET SESSION sql_log_bin = 0;
 END$$
 
+-- Ends an applier that has half a transaction, whose rest does not come: its receiver is off, and all that was received whole is applied.
+CREATE PROCEDURE wintrades_operator.break_off_half()
+SQL SECURITY INVOKER
+BEGIN
+  DECLARE half BIGINT UNSIGNED DEFAULT (
+    SELECT threads.PROCESSLIST_ID
+    FROM performance_schema.replication_applier_status_by_coordinator coordinator
+    JOIN performance_schema.threads USING (THREAD_ID)
+    JOIN performance_schema.replication_connection_status receiver ON receiver.CHANNEL_NAME = coordinator.CHANNEL_NAME
+    WHERE coordinator.CHANNEL_NAME = '' AND coordinator.PROCESSING_TRANSACTION <> '' AND receiver.SERVICE_STATE <> 'ON'
+      AND GTID_SUBSET(receiver.RECEIVED_TRANSACTION_SET, @@GLOBAL.gtid_executed)
+  );
+  IF half IS NOT NULL THEN
+    KILL half;
+  END IF;
+END$$
+
 DELIMITER ;
 
 -- Each account exists twice, so that a password changes without anybody waiting: the one in use stays while the other gets a new one.
@@ -98,7 +115,8 @@ GRANT SELECT ON wintrades_operator.* TO wintrades_read_a, wintrades_read_b;
 CREATE USER wintrades_operator_a IDENTIFIED BY '@mysql_operator_a@',
   wintrades_operator_b IDENTIFIED BY '@mysql_operator_b@' REQUIRE SSL;
 GRANT FILE, PROCESS, RELOAD, REPLICATION CLIENT, REPLICATION SLAVE ON *.* TO wintrades_operator_a, wintrades_operator_b;
-GRANT CONNECTION_ADMIN, SYSTEM_VARIABLES_ADMIN, REPLICATION_SLAVE_ADMIN, CLONE_ADMIN ON *.* TO wintrades_operator_a, wintrades_operator_b;
+-- SYSTEM_USER: to end a thread of the system, in break_off_half.
+GRANT CONNECTION_ADMIN, SYSTEM_USER, SYSTEM_VARIABLES_ADMIN, REPLICATION_SLAVE_ADMIN, CLONE_ADMIN ON *.* TO wintrades_operator_a, wintrades_operator_b;
 GRANT SELECT ON performance_schema.* TO wintrades_operator_a, wintrades_operator_b;
 GRANT SELECT, INSERT, UPDATE, EXECUTE ON wintrades_operator.* TO wintrades_operator_a, wintrades_operator_b;
 -- Partitions of the history, made ahead and dropped by age.

@@ -13,6 +13,7 @@ readonly WORK=${VARNISH_WORK:-/var/lib/varnish/wintrades}
 readonly INCLUDED=${VARNISH_INCLUDED:-/var/lib/varnish/origins}
 readonly ADDRESSES_MAX=64
 readonly LOOK_SECONDS=2
+readonly PROBES_SECONDS=2
 
 say() { printf '%s [entrypoint] %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1"; }
 fail() { say "$1" >&2; exit 1; }
@@ -46,12 +47,20 @@ render() {
   printf '}\n'
 }
 
-administer() { varnishadm -n "$WORK" -t 5 "$@"; }
+# A configuration is compiled, which takes long where the machine is busy.
+administer() { varnishadm -n "$WORK" -t 60 "$@"; }
+
+# Every process of a configuration has said that it may be used, or has had its time.
+await_probes() {
+  local until=$((SECONDS + PROBES_SECONDS))
+  while [ "$SECONDS" -lt "$until" ] && administer backend.list "$1.*" | grep -q ' sick '; do pause 0.1; done
+}
 
 # Loads the configuration with the addresses of now, then lets go of the one before.
 load() {
   local name=origins_$1 before=$2
   administer vcl.load "$name" "$CONFIGURATION" >/dev/null || return 1
+  await_probes "$name"
   administer vcl.use "$name" >/dev/null || return 1
   administer vcl.discard "$before" >/dev/null || say "the configuration $before is still in use"
 }
@@ -63,7 +72,7 @@ stop() {
 }
 
 # Waits without starting a process, and wakes for a signal.
-pause() { read -r -t "$LOOK_SECONDS" -u 9 _ || true; }
+pause() { read -r -t "$1" -u 9 _ || true; }
 
 main() {
   local known found number=0 used=boot
@@ -75,11 +84,11 @@ main() {
   known=$(look_up)
   # Without a process yet there is nothing that the probe is for: `err_unref` would refuse that.
   render "$known" >"$INCLUDED/origins.vcl"
-  varnishd -F -n "$WORK" -f "$CONFIGURATION" -a "clients=:$PORT,HTTP" -a "operations=:$OPERATIONS_PORT,HTTP" \
+  varnishd -F -j none -n "$WORK" -f "$CONFIGURATION" -a "clients=:$PORT,HTTP" -a "operations=:$OPERATIONS_PORT,HTTP" \
     -s "malloc,${MEMORY_MB}M" -p vcc_feature=-err_unref -p "vcl_path=$INCLUDED:$(dirname "$CONFIGURATION")" -p thread_pool_min=20 -p thread_pool_max=1000 &
   child=$!
   while kill -0 "$child" 2>/dev/null; do
-    pause
+    pause "$LOOK_SECONDS"
     found=$(look_up)
     [ "$found" != "$known" ] || continue
     render "$found" >"$INCLUDED/origins.vcl"

@@ -19,11 +19,15 @@ const OUTPUT_BYTES_MAX = 16 * 1024 * 1024
 export function wintrades(
   words: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  timeout_ms = TIMEOUT_MS,
+  /** What precedes the command, such as `nsenter …`. */
+  before: readonly string[] = [],
 ): Promise<Answer> {
-  const args = ['--disable-warning=ExperimentalWarning', PROGRAM, ...words]
-  const options = { timeout: TIMEOUT_MS, maxBuffer: OUTPUT_BYTES_MAX, env: { ...process.env, ...environment } }
+  const program = [process.execPath, '--disable-warning=ExperimentalWarning', PROGRAM]
+  const [file, ...args] = [...before, ...program, ...words]
+  const options = { timeout: timeout_ms, maxBuffer: OUTPUT_BYTES_MAX, env: { ...process.env, ...environment } }
   return new Promise((resolve) => {
-    execFile(process.execPath, args, options, (error, out, err) => {
+    execFile(file as string, args, options, (error, out, err) => {
       const code = error === null ? 0 : Number(error.code ?? -1)
       resolve({ code, out, err, text: `${out}${err}` })
     })

@@ -37,6 +37,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import('./commands/drill.ts')).drillCommand(),
   },
   {
+    name: 'lab',
+    summary: 'a swarm of three nodes on this machine, to try a deployment and what may happen to it',
+    load: async () => (await import('./commands/lab.ts')).labCommand(),
+  },
+  {
     name: 'replay',
     summary: 'send recorded order flow through the public API',
     load: async () => (await import('./commands/replay.ts')).replayCommand(),
@@ -75,6 +80,61 @@ const ENTRIES: readonly Entry[] = [
     name: 'deploy',
     summary: 'bring the platform up on Docker Swarm, or change it to what topology.yml says',
     load: async () => (await import('./commands/deploy.ts')).deployCommand(),
+  },
+  {
+    name: 'plan',
+    summary: 'show what a deploy would change, and change nothing',
+    load: async () => (await import('./commands/plan.ts')).planCommand(),
+  },
+  {
+    name: 'scale',
+    summary: 'change how many processes a region has, or nodes the cache',
+    load: async () => (await import('./commands/scale.ts')).scaleCommand(),
+  },
+  {
+    name: 'region',
+    summary: 'move what a region carries to others, and back',
+    load: async () => (await import('./commands/region.ts')).regionCommand(),
+  },
+  {
+    name: 'update',
+    summary: 'bring another release onto the running stack, region by region',
+    load: async () => (await import('./commands/update.ts')).updateCommand(),
+  },
+  {
+    name: 'migrate',
+    summary: 'bring the schema of the databases to this release, ahead of an update',
+    load: async () => (await import('./commands/migrate.ts')).migrateCommand(),
+  },
+  {
+    name: 'rollback',
+    summary: 'bring back the release before',
+    load: async () => (await import('./commands/update.ts')).rollbackCommand(),
+  },
+  {
+    name: 'secrets',
+    summary: 'show since when secrets are what they are, and replace them while everything runs',
+    load: async () => (await import('./commands/secrets.ts')).secretsCommand(),
+  },
+  {
+    name: 'certs',
+    summary: 'show the certificates of a deployment, and renew them',
+    load: async () => (await import('./commands/certs.ts')).certsCommand(),
+  },
+  {
+    name: 'doctor',
+    summary: 'say what is wrong with a deployment, why, and what to do next',
+    load: async () => (await import('./commands/doctor.ts')).doctorCommand(),
+  },
+  {
+    name: 'logs',
+    summary: 'show what the processes of a service wrote',
+    load: async () => (await import('./commands/logs.ts')).logsCommand(),
+  },
+  {
+    name: 'destroy',
+    summary: 'remove a deployment',
+    load: async () => (await import('./commands/destroy.ts')).destroyCommand(),
   },
   {
     name: 'docs',

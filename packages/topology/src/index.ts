@@ -17,5 +17,6 @@ export {
   renderRedisConfiguration,
 } from './redis/server-configuration.ts'
 export { type RenderParts, renderDeployment } from './render.ts'
-export { FIXED_FILES, STACK_FILE } from './stack/configs.ts'
-export { type Secret, type SecretContent, secretsOf, variableOf } from './stack/secrets.ts'
+export { BACKUPS_DIRECTORY } from './stack/app.ts'
+export { FIXED_FILES, MARKETS_FILE, operatorFileOf, STACK_FILE } from './stack/configs.ts'
+export { SECRETS, type Secret, type SecretContent, secretsOf, variableOf } from './stack/secrets.ts'

@@ -32,8 +32,8 @@ export type ArchiverOptions = {
   readonly history: HistorySink
   readonly logger: Logger
   readonly isLeading: (shard: ShardIndex) => boolean
-  /** How much of the journal is read for one turn; more where the journal is far away. */
-  readonly readBytes?: number
+  /** How much of the journal is read for the next turn; more where the journal is far away. */
+  readonly readBytes?: () => number
   /** A snapshot is taken after this many commands, … */
   readonly snapshotCommands?: number
   /** … or when there were any and the last one is this old. */
@@ -161,7 +161,7 @@ class Archive {
   }
 
   async turn(): Promise<number> {
-    const rows = await this.#journal.read((this.#replica.seq + 1) as Seq, this.#options.readBytes ?? READ_BYTES)
+    const rows = await this.#journal.read((this.#replica.seq + 1) as Seq, this.#options.readBytes?.() ?? READ_BYTES)
     for (const { bytes } of rows) {
       const events = this.#replica.apply(bytes)
       this.#commands += readBatchHeader(bytes).commandCount

@@ -20,6 +20,7 @@ import { ENGINE_VERSION } from '@wintrades/engine'
 import type { Logger } from '@wintrades/platform'
 import type { CommittedBatch, ShardStatus, VenueStatus } from './api.ts'
 import { encodeAll, missingDefinitions } from './encode.ts'
+import type { LeaderFigures } from './leader.ts'
 import { FrameKind, progressFrame, readFrame } from './links/frames.ts'
 import { outcomesOf } from './outcomes.ts'
 import type { Clock, Journal, SnapshotStore, Transport, VenueProcess } from './ports.ts'
@@ -150,8 +151,7 @@ export class VenueCore {
 
   status(): VenueStatus {
     const { region, origin, transport } = this.#options
-    const sum = (figure: 'batches' | 'commands' | 'appendSeconds' | 'retries') =>
-      this.#nodes.reduce((total, node) => total + node.figures[figure], 0)
+    const sum = (figure: keyof LeaderFigures) => this.#nodes.reduce((total, node) => total + node.figures[figure], 0)
     return {
       region,
       origin,
@@ -165,6 +165,7 @@ export class VenueCore {
         wintrades_venue_appended_batches_total: sum('batches'),
         wintrades_venue_appended_commands_total: sum('commands'),
         wintrades_venue_append_seconds_total: sum('appendSeconds'),
+        wintrades_venue_appends_held_up_total: sum('heldUp'),
         wintrades_venue_append_retries_total: sum('retries'),
         wintrades_venue_applied_batches_total: this.#appliedBatches,
         wintrades_venue_applied_commands_total: this.#appliedCommands,

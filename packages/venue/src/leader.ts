@@ -15,6 +15,7 @@ import {
   type Timestamp,
 } from '@wintrades/domain'
 import type { Logger } from '@wintrades/platform'
+import { AppendPace } from './append-pace.ts'
 import { sealBatch } from './chain.ts'
 import { Inbox } from './inbox.ts'
 import type { AppendResult, Clock, Journal } from './ports.ts'
@@ -29,7 +30,13 @@ export type LeaderListener = {
   broken(reason: string): void
 }
 
-export type LeaderFigures = { batches: number; commands: number; appendSeconds: number; retries: number }
+export type LeaderFigures = {
+  batches: number
+  commands: number
+  appendSeconds: number
+  heldUp: number
+  retries: number
+}
 
 /** The longest that is waited in one go: a timer of Node knows no more than 24 days, and would go off at once. */
 const TIMER_MS_MAX = 3_600_000
@@ -38,11 +45,6 @@ const RETRY_MS_MAX = 500
 /** More than all gateways together may have in flight. */
 const WAITING_MAX = 262_144
 const OWN_WAITING_MAX = LIMITS.batch_commands_max
-/** A tenth of what clients notice, and enough for batches to be worth an append each. */
-const SEAL_INTERVAL_MS_MIN = 2
-const SMOOTHING = 8
-/** An append that waited for another primary says nothing about how long one takes. */
-const APPEND_MS_MAX = 1_000
 
 type Flight = { readonly batch: Uint8Array; isCommitted: boolean }
 
@@ -77,8 +79,7 @@ export class Leader {
   #timeDue = false
   #cancelTimer: (() => void) | null = null
   #timerAt = 0
-  /** How long an append takes, smoothed. */
-  #append_ms = 0
+  readonly #pace: AppendPace
   #sealedAt_us = 0
 
   constructor(options: {
@@ -97,6 +98,7 @@ export class Leader {
     this.#listener = options.listener
     this.#logger = options.logger
     this.#figures = options.figures
+    this.#pace = new AppendPace(options.journal.appendsInFlight_max)
     assert(this.#journal.appendsInFlight_max < LIMITS.state_hash_interval_batches, 'a state hash would be skipped')
   }
 
@@ -168,13 +170,13 @@ export class Leader {
   }
 
   /**
-   * Batches are spread over the time that an append takes: sealed one at a turn, they would fill the window with tiny ones, and what comes after
-   * them would wait a whole append for room. With nothing under way, or a full batch waiting, there is no pause.
+   * Sealed one at a turn, batches would fill the window with tiny ones, and what comes after them would wait a whole append for room. With a full batch
+   * waiting there is no pause; nor with nothing under way, unless appends hold each other up.
    */
   #pause_ms(): number {
-    if (this.#window.length === 0 || this.#inbox.count >= LIMITS.batch_commands_max) return 0
-    const interval_ms = Math.max(SEAL_INTERVAL_MS_MIN, this.#append_ms / this.#journal.appendsInFlight_max)
-    return interval_ms - (this.#clock.now_us() - this.#sealedAt_us) / 1_000
+    if ((this.#window.length === 0 && this.#pace.target >= 1) || this.#inbox.count >= LIMITS.batch_commands_max)
+      return 0
+    return this.#pace.interval_ms - (this.#clock.now_us() - this.#sealedAt_us) / 1_000
   }
 
   #seal(): void {
@@ -184,10 +186,13 @@ export class Leader {
     this.#window.push(flight)
     this.#sealedAt_us = this.#clock.now_us()
     const began_us = this.#sealedAt_us
+    const retries = this.#figures.retries
     void this.#append(flight).then((result) => {
-      const took_ms = (this.#clock.now_us() - began_us) / 1_000
+      const now_us = this.#clock.now_us()
+      const took_ms = (now_us - began_us) / 1_000
       this.#figures.appendSeconds += took_ms / 1_000
-      this.#append_ms += (Math.min(took_ms, APPEND_MS_MAX) - this.#append_ms) / (this.#append_ms === 0 ? 1 : SMOOTHING)
+      if (this.#figures.retries !== retries) this.#pace.forget()
+      else if (this.#pace.answered(took_ms, now_us)) this.#figures.heldUp++
       if (result !== null && !this.#ended) this.#answered(flight, result)
     })
   }

@@ -79,7 +79,7 @@ export class ShardNode {
   readonly shard: Shard
   readonly replica: Replica
   readonly pending = new Pending()
-  readonly figures: LeaderFigures = { batches: 0, commands: 0, appendSeconds: 0, retries: 0 }
+  readonly figures: LeaderFigures = { batches: 0, commands: 0, appendSeconds: 0, heldUp: 0, retries: 0 }
   readonly #host: NodeHost
   readonly #journal: Journal
   readonly #logger: Logger

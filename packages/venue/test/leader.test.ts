@@ -48,7 +48,7 @@ test('past a bound nothing is taken while the journal is silent; what was taken 
     replica,
     clock: systemClock,
     logger: createLogger('test', { level: 'silent' }),
-    figures: { batches: 0, commands: 0, appendSeconds: 0, retries: 0 },
+    figures: { batches: 0, commands: 0, appendSeconds: 0, heldUp: 0, retries: 0 },
     listener: {
       committed: (batch) => {
         commands += readBatchHeader(batch).commandCount
@@ -83,7 +83,7 @@ test('the venue’s own commands do not pile up behind what waits', async () => 
     replica: new Replica(shard),
     clock: { ...systemClock, soon: () => {} },
     logger: createLogger('test', { level: 'silent' }),
-    figures: { batches: 0, commands: 0, appendSeconds: 0, retries: 0 },
+    figures: { batches: 0, commands: 0, appendSeconds: 0, heldUp: 0, retries: 0 },
     listener: { committed: () => {}, fenced: () => {}, broken: () => {} },
   })
   for (let i = 0; i < 100; i++) leader.offer(frame(1, 500, 0), 500)
@@ -120,7 +120,7 @@ async function beginning(): Promise<
     replica,
     clock: systemClock,
     logger: createLogger('test', { level: 'silent' }),
-    figures: { batches: 0, commands: 0, appendSeconds: 0, retries: 0 },
+    figures: { batches: 0, commands: 0, appendSeconds: 0, heldUp: 0, retries: 0 },
     listener: {
       committed: (batch) => {
         committed.push(readBatchHeader(batch).seq)

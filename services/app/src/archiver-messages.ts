@@ -15,8 +15,8 @@ export type ArchiverThreadOptions = {
 
 export type ToArchiver =
   | { readonly kind: 'leading'; readonly shards: readonly ShardIndex[] }
-  /** Whether this process has much to do for its clients. */
-  | { readonly kind: 'busy'; readonly busy: boolean }
+  /** For how much of the time it may work, 0…1: more than 0. */
+  | { readonly kind: 'share'; readonly share: number }
   | { readonly kind: 'stop' }
 
 /** Where the history's files are. */

@@ -8,6 +8,7 @@ import {
   OperatorServer,
   type Reconciler,
   runReconcilers,
+  TrafficOperator,
 } from '@wintrades/operations/operator'
 import { createLogger, Lifecycle } from '@wintrades/platform'
 import { Metrics } from '@wintrades/platform/metrics'
@@ -39,6 +40,9 @@ const parts: readonly Reconciler[] = [
   ...(configuration.redis === null
     ? []
     : [redisPart(config, configuration.redis, { logger: logger.child('redis'), lines })]),
+  ...(configuration.balancers === null
+    ? []
+    : [new TrafficOperator(configuration.balancers, logger.child('traffic'), lines)]),
   ...(configuration.backup === null ? [] : [backupPart(config, configuration.backup, logger.child('backup'))]),
 ]
 for (const part of parts) part.metrics?.(metrics)

@@ -2,9 +2,9 @@
 // with this host by a switch in a namespace of its own. Every address can be reached under the same name from every region and from here.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { run, runNow } from './shell.ts'
+import { killNow, run, runNow } from './shell.ts'
 import { until } from './until.ts'
 
 /** One-way delays, milliseconds, by pair of regions such as `us-east/eu-west`; `host` is where the test itself runs. */
@@ -53,8 +53,20 @@ export class LabNetwork {
     return network
   }
 
+  /** One that another process has started and left. */
+  static async attach(options: NetworkOptions): Promise<LabNetwork> {
+    const network = new LabNetwork(options)
+    for (const [index, region] of options.regions.entries()) await network.#find(region, index + 1)
+    return network
+  }
+
   addressOf(region: string): string {
     return this.#region(region).address
+  }
+
+  /** Of the process that holds its namespace. */
+  holderOf(region: string): number {
+    return this.#region(region).pid
   }
 
   get addresses(): readonly string[] {
@@ -83,14 +95,31 @@ export class LabNetwork {
     await this.#filter(region, '--delete')
   }
 
+  /** Its cable is drawn: nobody reaches it, this host neither. */
+  async unplug(region: string): Promise<void> {
+    await this.#link(region, 'down')
+  }
+
+  async plug(region: string): Promise<void> {
+    await this.#link(region, 'up')
+  }
+
+  async isUnplugged(region: string): Promise<boolean> {
+    const { port } = this.#region(region)
+    const text = await run('ip', ['-n', wanNamespace(this.#options.number), '-json', 'link', 'show', port])
+    const [link] = JSON.parse(text) as [{ readonly flags: readonly string[] }]
+    return !link.flags.includes('UP')
+  }
+
   /** Only for a network that was started with delays. */
   setDelays(delays: Delays): void {
-    if (this.#switch === null) throw new Error('this lab has a switch without delays')
+    if (this.#options.delays === null) throw new Error('this lab has a switch without delays')
     this.#writeDelays(delays)
   }
 
   closeNow(): void {
-    this.#switch?.kill('SIGKILL')
+    if (this.#switch !== null) this.#switch.kill('SIGKILL')
+    else if (existsSync(this.#switchFile)) killNow(Number(readFileSync(this.#switchFile, 'utf8')))
     clearSlot(this.#options.number)
   }
 
@@ -116,7 +145,7 @@ export class LabNetwork {
 
   async #joinRegion(wan: string, region: string, index: number): Promise<void> {
     const { number, image } = this.#options
-    const container = `wintrades-lab${number}-${region}`
+    const container = this.#containerOf(region)
     const flags = ['--detach', '--init', '--network', 'none', '--label', `${LABEL}=${number}`, '--name', container]
     // A connection that was idle must not begin slowly: batches would wait for round trips.
     const sysctls = [
@@ -126,15 +155,29 @@ export class LabNetwork {
       'net.ipv4.tcp_congestion_control=reno',
     ]
     await run('docker', ['run', ...flags, ...sysctls, image, 'sleep', 'infinity'])
-    const pid = Number(await run('docker', ['inspect', '--format', '{{.State.Pid}}', container]))
-    const port = `port${index}`
+    const { pid, port } = await this.#find(region, index)
     const inside = ['nsenter', `--net=/proc/${pid}/ns/net`, '--', 'ip'] as const
     await run('ip', ['-n', wan, 'link', 'add', port, 'type', 'veth', 'peer', 'name', 'wan', 'netns', String(pid)])
     await run(inside[0], [...inside.slice(1), 'address', 'add', this.#networkAddress(index), 'dev', 'wan'])
     await run(inside[0], [...inside.slice(1), 'link', 'set', 'wan', 'up'])
     await run('ip', ['-n', wan, 'link', 'set', port, 'up'])
+  }
+
+  async #find(region: string, index: number): Promise<RegionNetwork> {
+    const container = this.#containerOf(region)
+    const pid = Number(await run('docker', ['inspect', '--format', '{{.State.Pid}}', container]))
     const address = this.#networkAddress(index).replace(/\/.*/, '')
-    this.#regions.set(region, { container, pid, address, port })
+    const found = { container, pid, address, port: `port${index}` }
+    this.#regions.set(region, found)
+    return found
+  }
+
+  #containerOf(region: string): string {
+    return `wintrades-lab${this.#options.number}-${region}`
+  }
+
+  async #link(region: string, state: 'up' | 'down'): Promise<void> {
+    await run('ip', ['-n', wanNamespace(this.#options.number), 'link', 'set', this.#region(region).port, state])
   }
 
   async #joinBySwitch(wan: string, ports: readonly string[], delays: Delays): Promise<void> {
@@ -155,8 +198,9 @@ export class LabNetwork {
       '--',
       this.#controlFile,
     ]
-    const child = spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'inherit'], detached: true })
     this.#switch = child
+    writeFileSync(this.#switchFile, String(child.pid))
     let ready = false
     child.stdout.once('data', () => {
       ready = true
@@ -165,7 +209,13 @@ export class LabNetwork {
       if (child.exitCode !== null) throw new Error(`it ended with code ${child.exitCode}`)
       return ready
     })
+    child.stdout.destroy()
     child.unref()
+  }
+
+  /** Who else has this lab ends the switch by its process id. */
+  get #switchFile(): string {
+    return join(this.#options.directory, 'switch.pid')
   }
 
   get #controlFile(): string {

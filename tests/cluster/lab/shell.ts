@@ -29,6 +29,15 @@ export function runNow(file: string, args: readonly string[]): void {
   spawnSync(file, args, { stdio: 'ignore', timeout: 30_000 })
 }
 
+/** Whoever is gone already is let be. */
+export function killNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ESRCH') throw error
+  }
+}
+
 function lastLines(text: string): string {
   return text.trimEnd().split('\n').slice(-8).join('\n')
 }

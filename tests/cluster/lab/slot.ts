@@ -9,13 +9,20 @@ import { isAlive } from './images.ts'
 const DIRECTORY = '/run/wintrades-lab'
 const SLOTS = 32
 
-export type Slot = { readonly number: number; release(): void }
+export type Slot = {
+  readonly number: number
+  /** It is another process's from now on: taken for as long as that lives. */
+  leaveTo(pid: number): void
+  release(): void
+}
 
 export function takeSlot(): Slot {
   mkdirSync(DIRECTORY, { recursive: true, mode: 0o700 })
   for (let number = 0; number < SLOTS; number++) {
     const path = join(DIRECTORY, String(number))
-    if (take(path)) return { number, release: () => rmSync(path, { force: true }) }
+    if (!take(path)) continue
+    const leaveTo = (pid: number) => writeFileSync(path, String(pid))
+    return { number, leaveTo, release: () => rmSync(path, { force: true }) }
   }
   throw new LabUnavailable(`${SLOTS} labs exist on this machine already (${DIRECTORY})`)
 }

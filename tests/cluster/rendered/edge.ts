@@ -20,6 +20,7 @@ export type Ask = {
 }
 
 const HAPROXY_USER = '99'
+const VARNISH_USER = '10002:10002'
 
 /** An app process as far as the edge sees it: ready until `/drain`, and as good as broken after `/break`. */
 function standIn(name: string): string {
@@ -55,7 +56,8 @@ export class Edge {
 
   static async start(ground: Ground): Promise<Edge> {
     const secrets = await ground.secrets('global_loadbalancer')
-    const sockets = await ground.memory(HAPROXY_USER)
+    const sockets = await ground.memory('size=1m', `uid=${HAPROXY_USER}`, `gid=${HAPROXY_USER}`, 'mode=0700')
+    const content = await ground.memory('size=128m', 'mode=1777')
     const flags = ['--read-only', '--user', `${HAPROXY_USER}:${HAPROXY_USER}`, '--cap-drop', 'ALL']
     const balancer = await ground.start({
       image: 'haproxy',
@@ -81,9 +83,9 @@ export class Edge {
     const cache = await ground.start({
       image: 'varnish',
       names: ['cdn_cache'],
-      files: { [ground.at('deployment/varnish')]: '/etc/wintrades:ro' },
+      files: { [ground.at('deployment/varnish')]: '/etc/wintrades:ro', [content]: '/var/lib/varnish' },
       environment: ground.stack.services['cdn_cache']?.environment ?? {},
-      flags: ['--tmpfs', '/var/lib/varnish:exec,mode=1777'],
+      flags: ['--user', VARNISH_USER, '--cap-drop', 'ALL'],
       command: ['/etc/wintrades/entrypoint.sh'],
     })
     return new Edge(ground, { balancer, cache, door })

@@ -153,10 +153,10 @@ export class Ground {
     return new Container(id, address)
   }
 
-  /** Memory that containers share, owned by a user. */
-  async memory(uid: string): Promise<string> {
+  /** Memory that containers share; `options` of the mount, such as `mode=1777`. */
+  async memory(...mount: readonly string[]): Promise<string> {
     const name = `${this.#id}-memory-${this.#volumes.length}`
-    const options = ['type=tmpfs', 'device=tmpfs', `o=size=1m,uid=${uid},gid=${uid},mode=0700`]
+    const options = ['type=tmpfs', 'device=tmpfs', `o=${mount.join(',')}`]
     await run('docker', [
       'volume',
       'create',

@@ -24,6 +24,8 @@ export type Usage<Key> = { readonly key: Key; readonly taken_ms: number }
 
 /** A bucket from which less than this share is missing is told to nobody: most keys never come near their limit. */
 const TOLD_SHARE = 1 / 20
+/** Less than this is the rounding of sums of fractions, not a wait: nobody is told to wait a whole millisecond for it. */
+const ROUNDING_MS = 0.001
 /** Keys waiting to be told of; more of them are only counted here. */
 const DUE_MAX = 4_096
 
@@ -60,8 +62,7 @@ export class RateLimiter<Key extends string | number> {
     const start_ms = Math.max(bucket.full_ms, now_ms)
     const needed = Math.min(count, this.#amount)
     const wait_ms = start_ms + needed * this.#interval_ms - this.period_ms - now_ms
-    // Less than a microsecond is the rounding of sums of fractions, not a wait.
-    if (wait_ms > 0.001) return Math.ceil(wait_ms)
+    if (wait_ms > ROUNDING_MS) return Math.ceil(wait_ms - ROUNDING_MS)
     const taken_ms = count * this.#interval_ms
     if (this.#onDue !== null) bucket.untold_ms = Math.min(bucket.untold_ms, start_ms - now_ms) + taken_ms
     bucket.full_ms = start_ms + taken_ms

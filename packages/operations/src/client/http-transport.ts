@@ -105,7 +105,8 @@ export class HttpTransport {
     const target = this.#pools[this.#preferred % this.#pools.length]
     if (target === undefined) throw new RangeError('a client needs a base URL')
     const body = call.body === undefined ? '' : JSON.stringify(call.body)
-    const timeout_ms = Math.max(1, Math.min(this.#options.timeout_ms ?? TIMEOUT_MS, left_ms))
+    // Whole: a part of a millisecond is no delay to Node.
+    const timeout_ms = Math.max(1, Math.ceil(Math.min(this.#options.timeout_ms ?? TIMEOUT_MS, left_ms)))
     try {
       const response = await target.pool.request({
         method: call.method,

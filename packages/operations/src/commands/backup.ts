@@ -249,11 +249,12 @@ function interruption(): AbortSignal {
 }
 
 function time(value: string): Date {
-  const at = new Date(value)
-  if (
-    /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/.test(value) &&
-    !Number.isNaN(at.getTime())
-  )
-    return at
+  return new Date(parseTime(value))
+}
+
+/** The text, when it is a time with its zone. */
+export function parseTime(value: string): string {
+  const isTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/.test(value)
+  if (isTime && !Number.isNaN(new Date(value).getTime())) return value
   throw new InvalidArgumentError('Give a time with its zone, such as 2026-11-25T14:30:00Z.')
 }

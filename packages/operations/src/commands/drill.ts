@@ -4,6 +4,14 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { formatFileFault } from '@wintrades/platform'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { runStackDrill, STACK_DRILLS, type StackDrillName } from '../deployment/drills.ts'
+import {
+  aboutDeployment,
+  changingDeployment,
+  type ProcedureOptions,
+  readTopology,
+  runProcedure,
+} from '../deployment/procedure.ts'
 import { DATABASE_FAULTS, type DatabaseFault } from '../drill/database-faults.ts'
 import type { DrillResult } from '../drill/report.ts'
 import type { DrillFault } from '../drill/trading-drill.ts'
@@ -36,7 +44,14 @@ const PLATFORM_DRILLS = {
 } as const
 type PlatformDrill = keyof typeof PLATFORM_DRILLS
 type DrillName = PlatformDrill | DatabaseFault
-const NAMES = [...Object.keys(PLATFORM_DRILLS), ...Object.keys(DATABASE_FAULTS), 'restore']
+const NAMES = [
+  ...new Set([
+    ...Object.keys(PLATFORM_DRILLS),
+    ...Object.keys(DATABASE_FAULTS),
+    'restore',
+    ...Object.keys(STACK_DRILLS),
+  ]),
+]
 
 const HELP = `
 Drills of the platform that runs on the data directory (wintrades up). If none runs there, a private one is started on free ports and stopped at the end.
@@ -48,6 +63,10 @@ ${list(DATABASE_FAULTS)}
 
 Drill of the backups, against the data tier that --file (operator.yml) describes:
   restore                   back it up as it runs, restore that to a scratch server with everything archived, prove it, and tell how long it took
+
+Drills of a deployment on Docker Swarm, with --stack: of the one in topology.yml, or where --topology or --environment say. Clients trade through its load balancer, in
+paper mode; planned work must not fail one request.
+${list(STACK_DRILLS)}
 
 A drill registers accounts of its own and leaves them without open orders. It passes when every promise held and trading went on in time.
 With --json the last lines on standard output are one object per figure; everything else goes to standard error.
@@ -64,10 +83,12 @@ type Options = {
   readonly seed?: number
   readonly json: boolean
   readonly file: string
-}
+  readonly stack: boolean
+  readonly region?: string
+} & ProcedureOptions
 
 export function drillCommand(): Command {
-  return new Command('drill')
+  return changingDeployment(aboutDeployment(new Command('drill')))
     .description('Breaks something while clients trade, then checks that no acknowledged order was lost.')
     .argument('<name>', `one of ${NAMES.join(', ')}`, drillName)
     .option('--seconds <number>', 'how long clients trade', positive, 15)
@@ -89,10 +110,47 @@ export function drillCommand(): Command {
       "the operators' configuration, for restore",
       process.env['OPERATOR_FILE'] || inRepository('operator.yml'),
     )
+    .option('--stack', 'on the deployment', false)
+    .option('--region <name>', 'with --stack, the region that is evacuated or lost (default: the first)')
     .addHelpText('after', HELP)
-    .action(async (name: DrillName | 'restore', options: Options) => {
-      process.exitCode = (await (name === 'restore' ? runRestore(options) : run(name, options))) ? 0 : 1
+    .action(async (name: string, options: Options) => {
+      process.exitCode = (await start(name, options)) ? 0 : 1
     })
+}
+
+async function start(name: string, options: Options): Promise<boolean> {
+  if (options.stack) {
+    if (isStackDrill(name)) return await runOnStack(name, options).then(() => true)
+    throw new Error(`drills on a deployment are ${Object.keys(STACK_DRILLS).join(', ')}`)
+  }
+  if (name === 'restore') return await runRestore(options)
+  if (isPlatformDrill(name) || isDatabaseDrill(name)) return await run(name, options)
+  throw new Error(`${name} is a drill of a deployment: say --stack`)
+}
+
+/** Throws where it failed, so that the record of procedures says so. */
+async function runOnStack(name: StackDrillName, options: Options): Promise<void> {
+  const { renderConditions, renderFigures } = await import('../drill/report.ts')
+  const { regions, tradingMode } = readTopology(options)
+  if (tradingMode !== 'paper')
+    throw new Error('clients of a drill have no money but in paper mode: this deployment trades for real')
+  const region = options.region ?? regions[0]?.name
+  if (region === undefined || regions.every((one) => one.name !== region))
+    throw new Error(`regions are ${regions.map((one) => one.name).join(', ')}, not ${region}`)
+  let lines = ''
+  try {
+    await runProcedure(`drill ${name}`, options, async (context) => {
+      const out = options.json ? process.stderr : process.stdout
+      const say = (line: string) => void out.write(`${line}\n`)
+      const { passed, conditions, figures } = await runStackDrill({ ...context, say }, name, region, options.seconds)
+      lines = `${renderFigures(figures)}\n`
+      say(`\n${renderConditions(conditions)}\n`)
+      if (!passed) throw new Error(`DRILL ${name} FAILED`)
+      return { outcome: 'done', detail: `drill ${name} passed` }
+    })
+  } finally {
+    if (options.json) process.stdout.write(lines)
+  }
 }
 
 async function runRestore(options: Options): Promise<boolean> {
@@ -175,8 +233,16 @@ async function runInLab(fault: DatabaseFault, { delays }: Options, common: Commo
   await module.run({ ...common, fault, delayed: delays })
 }
 
-function isPlatformDrill(name: DrillName): name is PlatformDrill {
+function isPlatformDrill(name: string): name is PlatformDrill {
   return name in PLATFORM_DRILLS
+}
+
+function isDatabaseDrill(name: string): name is DatabaseFault {
+  return name in DATABASE_FAULTS
+}
+
+function isStackDrill(name: string): name is StackDrillName {
+  return name in STACK_DRILLS
 }
 
 function list(drills: Readonly<Record<string, { readonly summary: string }>>): string {
@@ -185,8 +251,8 @@ function list(drills: Readonly<Record<string, { readonly summary: string }>>): s
     .join('\n')
 }
 
-function drillName(value: string): DrillName {
-  if (NAMES.includes(value)) return value as DrillName
+function drillName(value: string): string {
+  if (NAMES.includes(value)) return value
   throw new InvalidArgumentError(`Drills are ${NAMES.join(', ')}.`)
 }
 

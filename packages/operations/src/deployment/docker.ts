@@ -2,8 +2,14 @@
 // standard input, never through an argument.
 
 import { spawn } from 'node:child_process'
+import { setTimeout as pause } from 'node:timers/promises'
 
 const TIMEOUT_MS = 60_000
+/** Managers that are far from each other, one of whom was lost, take a minute at times. */
+const LEADER_MS = 90_000
+const LEADER_LOOK_MS = 2_000
+const LEADERLESS = /does not have a leader|context deadline exceeded/i
+const READS = /^((node|service|secret|config|network|volume) (ls|ps|inspect|logs)|inspect|stack (ls|ps|services))\b/
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024
 
 export type RunOptions = {
@@ -28,13 +34,34 @@ export class DockerFault extends Error {
 }
 
 export class Docker {
-  /** What it prints on standard output, without the line end. */
+  readonly #environment: Readonly<Record<string, string>>
+
+  /** `environment`: DOCKER_HOST, for a daemon other than the one of this process's environment. */
+  constructor(environment: Readonly<Record<string, string>> = {}) {
+    this.#environment = environment
+  }
+
+  /** What it prints on standard output, without the line end. Where the managers are choosing a leader, what only reads is asked again. */
   async run(args: readonly string[], options: RunOptions = {}): Promise<string> {
+    const deadline_ms = performance.now() + LEADER_MS
+    for (;;) {
+      try {
+        return await this.#run(args, options)
+      } catch (error) {
+        const isLeaderless =
+          error instanceof DockerFault && LEADERLESS.test(error.output) && READS.test(args.slice(0, 2).join(' '))
+        if (!isLeaderless || performance.now() > deadline_ms || options.signal?.aborted === true) throw error
+        await pause(LEADER_LOOK_MS)
+      }
+    }
+  }
+
+  async #run(args: readonly string[], options: RunOptions): Promise<string> {
     const { input, timeout_ms = TIMEOUT_MS, environment, directory, onLine, signal } = options
     return await new Promise((resolve, reject) => {
       const child = spawn('docker', args, {
         stdio: ['pipe', 'pipe', 'pipe'],
-        env: { ...process.env, ...environment },
+        env: { ...process.env, ...this.#environment, ...environment },
         timeout: timeout_ms,
         ...(directory === undefined ? {} : { cwd: directory }),
         ...(signal === undefined ? {} : { signal }),

@@ -5,10 +5,12 @@ import { encrypt } from 'unixcrypt'
 /** The password is random and long: rounds beyond the default would only cost the balancer time at each request. */
 const ROUNDS = 5_000
 
-/** A section `userlist` named `operations`. */
-export function balancerUsers(user: string, password: string): string {
-  const salt = randomSalt()
-  return `userlist operations\n  user ${user} password ${encrypt(password, `$5$rounds=${ROUNDS}$${salt}`)}\n`
+/** A section `userlist` of that name; `users`: name → password. */
+export function balancerUsers(list: string, users: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(users).map(
+    ([user, password]) => `  user ${user} password ${encrypt(password, `$5$rounds=${ROUNDS}$${randomSalt()}`)}\n`,
+  )
+  return `userlist ${list}\n${lines.join('')}`
 }
 
 function randomSalt(): string {

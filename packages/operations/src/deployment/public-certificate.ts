@@ -43,9 +43,14 @@ export async function ensurePublicCertificate(
   }
   if (!hasCertificate) await makeSelfSigned(domains, folder, now)
   readPublicCertificate(domains, folder, now)
-  const both = `${readFileSync(file('crt'), 'utf8').trimEnd()}\n${readFileSync(file('key'), 'utf8').trimEnd()}\n`
+  const both = joinedPublicCertificate(folder)
   if (!existsSync(file('pem')) || readFileSync(file('pem'), 'utf8') !== both) writeFileAtomically(file('pem'), both)
   return both
+}
+
+/** Certificate and key in one (PEM), as the files have them. */
+export function joinedPublicCertificate(folder = certificateFolder()): string {
+  return ['crt', 'key'].map((end) => `${readFileSync(join(folder, `wintradesgo.${end}`), 'utf8').trimEnd()}\n`).join('')
 }
 
 /** Throws what makes it unusable; null: there is none. */

@@ -1,15 +1,28 @@
-// Of a stack file, only what belongs to one region: docker leaves the other services of the stack alone.
+// Which services of a stack are a region's own: they come and go with it, and nothing else depends on where they run. And a stack file of chosen services
+// alone: docker leaves the others as they are.
 
-import { parse, stringify } from 'yaml'
+import { appServiceOf, operatorServiceOf } from '@wintrades/topology'
+import { type Document, isMap, isScalar, parseDocument } from 'yaml'
 
-type StackFile = { services: Record<string, { deploy?: { placement?: { constraints?: readonly string[] } } }> }
+/** App processes and the operator. Databases and Prometheus run on a region's nodes too, but belong to all. */
+export function servicesOfRegion(region: string): readonly string[] {
+  return [appServiceOf(region), operatorServiceOf(region)]
+}
 
-export function serviceFilter(stackFile: string, region: string): string {
-  const file = parse(stackFile) as StackFile
-  const constraint = `node.labels.wintrades.region.${region} == true`
-  const kept = Object.entries(file.services).filter(([, service]) =>
-    service.deploy?.placement?.constraints?.includes(constraint),
-  )
-  if (kept.length === 0) throw new Error(`there is no region ${region} in the topology`)
-  return stringify({ ...file, services: Object.fromEntries(kept) })
+export function onlyServices(stackFile: string, names: readonly string[]): string {
+  const document = parseStackFile(stackFile)
+  const services = document.get('services')
+  if (isMap(services)) {
+    services.items = services.items.filter(({ key }) => names.includes(String(isScalar(key) ? key.value : key)))
+  }
+  return stackFileText(document)
+}
+
+/** By YAML 1.1, as docker reads it: `0444` is octal there and must stay so. */
+export function parseStackFile(text: string): Document {
+  return parseDocument(text, { version: '1.1' })
+}
+
+export function stackFileText(document: Document): string {
+  return document.toString({ lineWidth: 0 })
 }

@@ -7,7 +7,7 @@ import { lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
-import { IMAGES, type Topology } from '@wintrades/topology'
+import { IMAGES, type ImageName, type Topology } from '@wintrades/topology'
 import { inRepository, REPOSITORY, readVersion } from '../repository.ts'
 import type { Docker } from './docker.ts'
 
@@ -19,6 +19,8 @@ const BUILD_TIMEOUT_MS = 1_800_000
 const PULL_TIMEOUT_MS = 1_200_000
 const INSTALL_TIMEOUT_MS = 600_000
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024
+const SERVER_IMAGES = ['mysql', 'redis', 'haproxy', 'varnish', 'prometheus'] as const
+const OWN_IMAGES = ['app', 'operator'] as const
 const DOCKERFILE = join('deployment', 'images', 'Dockerfile')
 
 export function releaseOf(): string {
@@ -57,25 +59,43 @@ export async function ensureImages(
   release: string,
   say: ImageProgress,
 ): Promise<void> {
-  const own = { app: ownImage(topology.images.app, release), operator: ownImage(topology.images.operator, release) }
-  for (const name of [
-    'mysql',
-    'redis',
-    'haproxy',
-    'varnish',
-    ...(topology.monitoring === null ? [] : (['prometheus'] as const)),
-  ] as const) {
-    await ensurePulled(docker, topology.images[name], say)
-  }
-  const missing: (keyof typeof own)[] = []
-  for (const target of ['app', 'operator'] as const) if (!(await isThere(docker, own[target]))) missing.push(target)
-  if (missing.length === 0) return
+  const missing = await missingImages(docker, topology, release)
+  for (const { image, how } of missing) if (how === 'pulled') await pull(docker, image, say)
+  const builds = missing.filter(({ how }) => how === 'built')
+  if (builds.length === 0) return
   const context = await stageSources(say)
   try {
-    for (const target of missing) await build(docker, context, target, own[target], topology, say)
+    for (const { name, image } of builds) await build(docker, context, name, image, topology, say)
   } finally {
     await rm(context, { recursive: true, force: true })
   }
+}
+
+/** `how` it is had where it is missing. */
+export type MissingImage = { readonly name: ImageName; readonly image: string; readonly how: 'pulled' | 'built' }
+
+/** All that a node may need. */
+export function neededImages({ images, monitoring }: Topology, release: string): readonly MissingImage[] {
+  return [
+    ...SERVER_IMAGES.filter((name) => name !== 'prometheus' || monitoring !== null).map((name) => ({
+      name,
+      image: images[name],
+      how: 'pulled' as const,
+    })),
+    ...OWN_IMAGES.map((name) => ({ name, image: ownImage(images[name], release), how: 'built' as const })),
+  ]
+}
+
+/** Images that the stack needs and this machine has not. */
+export async function missingImages(
+  docker: Docker,
+  topology: Topology,
+  release: string,
+): Promise<readonly MissingImage[]> {
+  const needed = neededImages(topology, release)
+  const missing: MissingImage[] = []
+  for (const one of needed) if (!(await isThere(docker, one.image))) missing.push(one)
+  return missing
 }
 
 async function build(
@@ -99,6 +119,37 @@ async function build(
   const environment = { DOCKER_BUILDKIT: process.env['DOCKER_BUILDKIT'] ?? '0' }
   await docker.run(command, { directory: context, timeout_ms: BUILD_TIMEOUT_MS, environment })
   say(`built ${image} in ${Math.round((performance.now() - began_ms) / 1_000)} s`)
+  if (hasRegistry(image)) await push(docker, image, say)
+}
+
+/** The other nodes pull it from there. */
+async function push(docker: Docker, image: string, say: ImageProgress): Promise<void> {
+  say(`pushing ${image}`)
+  try {
+    await docker.run(['push', '--quiet', image], { timeout_ms: PULL_TIMEOUT_MS })
+  } catch (error) {
+    // The next attempt shall find it missing, and push it too.
+    await docker.run(['image', 'rm', image]).catch(() => '')
+    throw new Error(
+      `${image} cannot be pushed: ${(error as Error).message}; is that registry reachable, and are you logged in to it (docker login)?`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+/** What other nodes cannot pull, in words; null where they can, or where there are none. */
+export function missingElsewhere({ images }: Topology, release: string, nodes: number): string | null {
+  const local = OWN_IMAGES.map((name) => ownImage(images[name], release)).filter((image) => !hasRegistry(image))
+  if (nodes < 2 || local.length === 0) return null
+  return `${local.join(' and ')} are in no registry: name one under images in topology.yml, or load them on every node (docker save … | docker load, there)`
+}
+
+/** The first part of a name is a registry where it looks like a host, as docker has it. */
+export function hasRegistry(image: string): boolean {
+  const [first = '', ...rest] = image.split('/')
+  return rest.length > 0 && (/[.:]/.test(first) || first === 'localhost')
 }
 
 /** A folder with all that the images consist of, packages installed for them: by this machine, which knows its registry. */
@@ -142,8 +193,7 @@ export function ownImage(image: string, release: string): string {
   return name.includes(':') || name.includes('@') ? image : `${image}:${release}`
 }
 
-async function ensurePulled(docker: Docker, image: string, say: ImageProgress): Promise<void> {
-  if (await isThere(docker, image)) return
+async function pull(docker: Docker, image: string, say: ImageProgress): Promise<void> {
   say(`pulling ${image}`)
   try {
     await docker.run(['pull', '--quiet', image], { timeout_ms: PULL_TIMEOUT_MS })

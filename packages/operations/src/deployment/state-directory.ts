@@ -29,9 +29,9 @@ export class StateDirectory {
     return join(this.path, 'certificates')
   }
 
-  /** Where the files of a deploy are rendered to, which docker reads. */
-  get rendered(): string {
-    return join(this.path, 'rendered')
+  /** Where the files of each deployment are rendered to, which docker reads. */
+  get releases(): string {
+    return join(this.path, 'releases')
   }
 
   audit(line: AuditLine): void {

@@ -104,22 +104,25 @@ export async function readNodes(docker: Docker): Promise<readonly Node[]> {
     .sort((a, b) => (a.hostname < b.hostname ? -1 : 1))
 }
 
-/** Of one stack, by name; names without that of the stack. What changes while it is read is read again. */
+/** Of one stack, by name; names without that of the stack. What goes while it is read is read again. */
 export async function readServices(docker: Docker, stack: string): Promise<readonly Service[]> {
   for (let attempt = 1; ; attempt += 1) {
-    const services = await tryReadServices(docker, stack)
-    if (services !== null) return services
-    if (attempt === READ_ATTEMPTS) throw new Error(`the tasks of ${stack} change too fast to be read: try again`)
+    try {
+      return await tryReadServices(docker, stack)
+    } catch (error) {
+      if (!(error instanceof DockerFault && /no such|not found/i.test(error.output))) throw error
+      if (attempt === READ_ATTEMPTS)
+        throw new Error(`the tasks of ${stack} change too fast to be read: try again`, { cause: error })
+    }
   }
 }
 
-async function tryReadServices(docker: Docker, stack: string): Promise<readonly Service[] | null> {
+async function tryReadServices(docker: Docker, stack: string): Promise<readonly Service[]> {
   const ids = (await docker.run(['service', 'ls', '--quiet', '--filter', `label=com.docker.stack.namespace=${stack}`]))
     .split('\n')
     .filter((id) => id !== '')
   const services = await docker.inspect<RawService>('service', ids)
   const tasks = await readTasks(docker, ids)
-  if (tasks === null) return null
   return services
     .map(({ ID, Spec, UpdateStatus }) => ({
       name: Spec.Name.slice(stack.length + 1),
@@ -132,19 +135,13 @@ async function tryReadServices(docker: Docker, stack: string): Promise<readonly 
     .sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-/** Null: one of them went while they were asked for. */
-async function readTasks(docker: Docker, services: readonly string[]): Promise<readonly RawTask[] | null> {
+async function readTasks(docker: Docker, services: readonly string[]): Promise<readonly RawTask[]> {
   if (services.length === 0) return []
   const ids = (await docker.run(['service', 'ps', '--quiet', '--no-trunc', ...services]))
     .split('\n')
     .filter((id) => id !== '')
   if (ids.length === 0) return []
-  try {
-    return JSON.parse(await docker.run(['inspect', '--type', 'task', ...ids])) as readonly RawTask[]
-  } catch (error) {
-    if (error instanceof DockerFault && /no such/i.test(error.output)) return null
-    throw error
-  }
+  return JSON.parse(await docker.run(['inspect', '--type', 'task', ...ids])) as readonly RawTask[]
 }
 
 function taskOf(task: RawTask): Task {

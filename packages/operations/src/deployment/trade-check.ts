@@ -1,4 +1,4 @@
-// The proof of a deployment: in every region two new accounts trade with each other, through the load balancer, as clients do.
+// The proof of a deployment: in every region two new accounts trade, with each other or with who is there already, through the load balancer, as clients do.
 
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -6,7 +6,9 @@ import { join } from 'node:path'
 import type { Topology } from '@wintrades/topology'
 import { ApiClient, type InstrumentView, type OrderRequest, valueOrThrow } from '../client/index.ts'
 import { pause } from '../operator/reconciler.ts'
+import { readOperatorReport } from './operators.ts'
 import { certificateFolder, readPublicCertificate } from './public-certificate.ts'
+import { readRegionView } from './stack-status.ts'
 
 export type TradeCheck = { readonly region: string; readonly symbol: string; readonly took_ms: number }
 
@@ -28,10 +30,11 @@ export async function tradeInEveryRegion(
   return checks
 }
 
-async function tradeIn(topology: Topology, region: string, signal: AbortSignal): Promise<TradeCheck> {
+export async function tradeIn(topology: Topology, region: string, signal: AbortSignal): Promise<TradeCheck> {
   const clients = [clientOf(topology, region), clientOf(topology, region)] as const
   try {
     const [buyer, seller] = clients
+    await until(region, signal, () => requireAnswer(topology, region))
     const instrument = await until(region, signal, () => instrumentOf(buyer, region))
     for (const client of clients) await until(region, signal, () => register(client))
     const began_ms = performance.now()
@@ -49,11 +52,18 @@ async function tradeIn(topology: Topology, region: string, signal: AbortSignal):
         'a test order',
       )
     }
-    await place(seller, 'SELL')
-    const bought = await place(buyer, 'BUY')
-    if (bought.status !== 'FILLED') throw new Error(`${region}: a test order was ${bought.status} and not FILLED`)
+    // Others may trade at this price too: a buyer who was there already, or comes before ours, takes what is sold; else ours does, or takes what others sell.
+    const sold = await place(seller, 'SELL')
+    if (sold.status !== 'FILLED' && (await place(buyer, 'BUY')).status !== 'FILLED') {
+      const { clientOrderId } = sold
+      await until(region, signal, async () => {
+        const { status } = valueOrThrow(await seller.order({ clientOrderId, symbol: order.symbol }), 'a test order')
+        if (status !== 'FILLED') throw new Error(`a test order is ${status} and not FILLED`)
+      })
+    }
     return { region, symbol: instrument.symbol, took_ms: performance.now() - began_ms }
   } finally {
+    await Promise.all(clients.map((client) => client.cancelOrders()))
     await Promise.all(clients.map((client) => client.close()))
   }
 }
@@ -71,13 +81,22 @@ function clientOf(topology: Topology, region: string): ApiClient {
   })
 }
 
-/** The cheapest way to a trade: one lot of an instrument of the region's own shard. */
+/** A region whose processes are not ready is answered for by another one, which would prove nothing. */
+async function requireAnswer(topology: Topology, region: string): Promise<void> {
+  const [view, operator] = await Promise.all([readRegionView(topology, region), readOperatorReport(topology)])
+  const wanted = operator?.parts.traffic?.wishes[region] ?? region
+  if (view.answeredBy !== wanted)
+    throw new Error(`its clients are answered by ${view.answeredBy ?? 'nobody'}, and should be by ${wanted}`)
+}
+
+/** The cheapest way to a trade: one lot of an instrument of the region's own shard, or of another one where it has none. */
 async function instrumentOf(client: ApiClient, region: string): Promise<InstrumentView> {
   const answer = valueOrThrow(await client.instruments(), 'instruments')
   const all = 'items' in answer ? answer.items : answer
-  const own = all.find(({ shard, referencePrice }) => shard === region && referencePrice !== undefined)
-  if (own === undefined) throw new Error(`${region}: no instrument of its own has a reference price`)
-  return own
+  const priced = all.filter(({ referencePrice }) => referencePrice !== undefined)
+  const chosen = priced.find(({ shard }) => shard === region) ?? priced[0]
+  if (chosen === undefined) throw new Error('no instrument has a reference price')
+  return chosen
 }
 
 async function register(client: ApiClient): Promise<true> {

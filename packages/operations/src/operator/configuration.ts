@@ -7,6 +7,7 @@ import type { BackupSettings } from '../backup/settings.ts'
 import { type DatabaseConfiguration, readDatabaseSection } from './database/configuration.ts'
 import { type HistoryConfiguration, readHistorySection } from './history/configuration.ts'
 import { type RedisConfiguration, readRedisSection } from './redis/configuration.ts'
+import { readTrafficSection, type TrafficConfiguration } from './traffic/configuration.ts'
 
 export type OperatorConfiguration = {
   readonly http: { readonly host: string; readonly port: number; readonly keyFile: string }
@@ -15,6 +16,8 @@ export type OperatorConfiguration = {
   readonly database: DatabaseConfiguration | null
   readonly history: HistoryConfiguration
   readonly redis: RedisConfiguration | null
+  /** null: there are no load balancers to keep agreed. */
+  readonly balancers: TrafficConfiguration | null
   /** null: this operator keeps no backups. */
   readonly backup: BackupSettings | null
 }
@@ -46,10 +49,11 @@ function check(
       fields.has('history') ? fields.inner('history') : new Fields({}, 'history', faults, EXAMPLE),
     ),
     redis: fields.has('redis') ? readRedisSection(fields.inner('redis')) : null,
+    balancers: fields.has('balancers') ? readTrafficSection(fields.inner('balancers')) : null,
     backup: fields.has('backup') ? readBackupSection(fields.inner('backup'), database) : null,
   }
   // Read even where they are missing, so that a fault about another key names them.
-  for (const key of ['operators', 'database', 'history', 'redis', 'backup']) fields.optional(key)
+  for (const key of ['operators', 'database', 'history', 'redis', 'balancers', 'backup']) fields.optional(key)
   fields.end()
   return faults.length > 0 ? { ok: false, faults } : { ok: true, configuration }
 }

@@ -109,7 +109,11 @@ export class OperatorServer {
       const gone = new AbortController()
       response.once('close', () => gone.abort())
       logger.info('command', { path: pathname, server: body['server'] })
-      const signal = AbortSignal.any([this.#stopping.signal, gone.signal, AbortSignal.timeout(seconds * 1_000)])
+      const signal = AbortSignal.any([
+        this.#stopping.signal,
+        gone.signal,
+        AbortSignal.timeout(Math.ceil(seconds * 1_000)),
+      ])
       const result = await command(body, signal)
       json(response, result.ok ? 200 : 409, result)
     } finally {

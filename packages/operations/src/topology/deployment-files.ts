@@ -4,8 +4,9 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { writeFileAtomically } from '@wintrades/platform'
-import { renderDeployment, type Topology } from '@wintrades/topology'
+import { MARKETS_FILE, renderDeployment, type Topology } from '@wintrades/topology'
 import { inRepository } from '../repository.ts'
+import { marketsFile } from './read-files.ts'
 
 export type FileState = 'current' | 'missing' | 'different' | 'left over'
 
@@ -28,7 +29,7 @@ const DIGEST_CHARACTERS = 12
 
 /** Every file, with how it stands in `directory`. What does not change with the topology is read from the repository. */
 export function compareDeployment(topology: Topology, directory: string): readonly DeploymentFile[] {
-  const rendered = renderDeployment(topology, { read: (path) => readFileSync(inRepository(path), 'utf8'), digest })
+  const rendered = renderFiles(topology)
   const files = [...rendered].map(([path, text]): DeploymentFile => {
     const found = readText(join(directory, path))
     return { path, text, state: found === null ? 'missing' : found === text ? 'current' : 'different' }
@@ -39,6 +40,16 @@ export function compareDeployment(topology: Topology, directory: string): readon
       .filter((path) => path.endsWith(ending) && !rendered.has(path)),
   )
   return [...files, ...leftOver.map((path): DeploymentFile => ({ path, text: null, state: 'left over' }))]
+}
+
+/** Path in the repository → text. */
+export function renderFiles(topology: Topology): ReadonlyMap<string, string> {
+  return renderDeployment(topology, { read: readFixedFile, digest })
+}
+
+/** Of what does not change with the topology. */
+export function readFixedFile(path: string): string {
+  return readFileSync(path === MARKETS_FILE ? marketsFile() : inRepository(path), 'utf8')
 }
 
 export function writeDeployment(files: readonly DeploymentFile[], directory: string): void {

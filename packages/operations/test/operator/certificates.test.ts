@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, createServer } from 'node:tls'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { ensureCertificates, RENEW_DAYS } from '../../src/operator/certificates/authority.ts'
+import { ensureCertificates, RENEW_DAYS, renewCertificates } from '../../src/operator/certificates/authority.ts'
 
 const DAY_MS = 86_400_000
 const SERVER = { name: 'mysql_master', hosts: ['mysql_master', '127.0.0.1'] }
@@ -63,6 +63,15 @@ it('keeps what serves, renews what expires soon, and makes anew what has other n
   const moved = { ...SERVER, hosts: [...SERVER.hosts, 'db.example'] }
   expect(await ensureCertificates(directory, [moved])).toMatchObject([{ action: 'renewed' }])
   expect(readFileSync(file('ca.pem'), 'utf8')).toBe(authority)
+})
+
+it('makes a new one where that is wanted, with a new key, under the same authority', async () => {
+  await ensureCertificates(directory, [SERVER])
+  const [authority, key] = [readFileSync(file('ca.pem'), 'utf8'), readFileSync(file(SERVER.name, 'server.key'), 'utf8')]
+  expect(await renewCertificates(directory, [SERVER])).toMatchObject([{ name: SERVER.name, action: 'renewed' }])
+  expect(readFileSync(file('ca.pem'), 'utf8')).toBe(authority)
+  expect(readFileSync(file(SERVER.name, 'server.key'), 'utf8')).not.toBe(key)
+  expect(await greet('mysql_master')).toBe('welcome')
 })
 
 it('refuses half an authority instead of beginning another', async () => {

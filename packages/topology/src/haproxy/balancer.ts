@@ -51,7 +51,8 @@ function globalSection({ balancer }: Topology): string {
     'log stdout format raw local0',
     `maxconn ${balancer.connections_max}`,
     `stats socket unix@${HAPROXY_LAYOUT.sockets}/runtime.sock mode 600 level admin`,
-    'hard-stop-after 60s',
+    // A new one cannot have the port before this one has left: requests end in this time, and streams are resumed at the new one.
+    'hard-stop-after 5s',
     'ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets',
     'ssl-default-bind-ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305',
     'ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256',
@@ -79,6 +80,7 @@ function defaultsSection(): string {
     'retries 3',
     'option redispatch 1',
     `http-error status 503 ${UNAVAILABLE} hdr Retry-After 1`,
+    `http-error status 500 ${UNKNOWN}`,
     `http-error status 502 ${UNKNOWN}`,
     `http-error status 504 ${UNKNOWN}`,
   )
@@ -197,10 +199,17 @@ function appBackend({ name }: Region): string {
     'http-check send meth GET uri /health hdr Host localhost',
     // A process that stops says 404: it gets nothing new, and finishes what it has. Any other refusal is a process that is down.
     'http-check disable-on-404',
+    // A process that is busy is not asked for more, and what it has been asked for it may still answer. One that cannot be reached any more is known by
+    // its machine's silence, whatever it does: then who waits for it is told so, and a stream ends.
+    'timeout check 2s',
+    'option srvtcpka',
+    'srvtcpka-idle 3s',
+    'srvtcpka-intvl 1s',
+    'srvtcpka-cnt 3',
     // An order is sent again only where it cannot have arrived.
     'retry-on conn-failure empty-response',
     'http-request disable-l7-retry unless { method GET HEAD }',
-    'default-server check inter 1s fastinter 300ms downinter 1s fall 2 rise 1 resolvers docker init-addr none resolve-prefer ipv4 on-marked-down shutdown-sessions',
+    'default-server check inter 1s fastinter 300ms downinter 1s fall 2 rise 1 resolvers docker init-addr none resolve-prefer ipv4 tcp-ut 6s',
     `server-template ${service}_ 1-${REPLICAS_MAX} ${service}:${INNER_PORTS.http}`,
     `http-response set-header X-WinTrades-Region ${name}`,
   )
@@ -231,6 +240,8 @@ function operationsFrontend({ regions }: Topology): string {
   const map = mapPathOf('overrides')
   const from = '%[path,field(3,/)]'
   const answer = (value: string) => `content-type application/json lf-string '{"region":"${from}","sentTo":"${value}"}'`
+  // A balancer that has just started: nobody has told it yet, and the operators will.
+  const untold = `content-type application/json lf-string '{"region":"${from}","sentTo":null}'`
   return section(
     'frontend operations',
     `bind :${INNER_PORTS.stats}`,
@@ -241,9 +252,9 @@ function operationsFrontend({ regions }: Topology): string {
     `http-request set-map(${map}) ${from} %[path,field(4,/)] if { method PUT } is_pair`,
     `http-request return status 200 ${answer('%[path,field(4,/)]')} if { method PUT } is_pair`,
     `http-request del-map(${map}) ${from} if { method DELETE } is_one`,
-    `http-request return status 200 ${answer(from)} if { method DELETE } is_one`,
+    `http-request return status 200 ${untold} if { method DELETE } is_one`,
     `http-request return status 200 ${answer(`%[path,field(3,/),map_str(${map})]`)} if { method GET } is_one { path,field(3,/),map_str(${map}) -m found }`,
-    `http-request return status 200 ${answer(from)} if { method GET } is_one`,
+    `http-request return status 200 ${untold} if { method GET } is_one`,
     `http-request return status 404 content-type text/plain string "overrides are of regions: ${any.replaceAll('|', ', ')}" if { path_beg /overrides }`,
     'stats enable',
     'stats uri /',

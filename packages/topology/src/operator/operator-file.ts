@@ -2,7 +2,7 @@
 
 import { INNER_PORTS, operatorServiceOf, type Topology } from '../model.ts'
 import { BACKUPS_DIRECTORY } from '../stack/app.ts'
-import { REDIS_CERTIFICATE_NAME, SECRETS } from '../stack/secrets.ts'
+import { BALANCER_PROGRAM, REDIS_CERTIFICATE_NAME, SECRETS } from '../stack/secrets.ts'
 import { formatYaml, type Yaml } from '../yaml.ts'
 
 export function renderOperatorFile(topology: Topology, region: string): string {
@@ -38,6 +38,13 @@ export function renderOperatorFile(topology: Topology, region: string): string {
       nodes: [
         { name: 'redis_cluster', region: topology.defaultRegion, host: 'redis_cluster', port: INNER_PORTS.redis },
       ],
+    },
+    balancers: {
+      host: 'global_loadbalancer',
+      port: INNER_PORTS.stats,
+      user: BALANCER_PROGRAM,
+      password_file: secret(SECRETS.balancerOperator),
+      regions: regions.map(({ name }) => name),
     },
     backup:
       backups?.region !== region

@@ -73,9 +73,9 @@ function app(topology: Topology, region: Region): Yaml {
     // Alive, not ready: a process that waits for another region is not better for being started again.
     healthcheck: healthOf({
       test: httpTest(INNER_PORTS.http, '/health/live'),
-      interval_seconds: 5,
-      timeout_seconds: 4,
-      retries: 6,
+      interval_seconds: 10,
+      timeout_seconds: 8,
+      retries: 3,
       start_seconds: 120,
     }),
     stop_grace_period: `${appStop_seconds}s`,
@@ -166,6 +166,7 @@ function operator(topology: Topology, region: string): Yaml {
       secret(SECRETS.mysql('operator', 'a')),
       secret(SECRETS.mysql('replication', 'a')),
       secret(SECRETS.redis('operator', 'a')),
+      secret(SECRETS.balancerOperator),
       ...(keepsBackups ? [secret(SECRETS.mysql('backup', 'a')), secret(SECRETS.encryption)] : []),
     ],
     volumes: [
@@ -176,9 +177,9 @@ function operator(topology: Topology, region: string): Yaml {
     networks: ['data', 'operations'],
     healthcheck: healthOf({
       test: httpTest(INNER_PORTS.operator, '/health/live'),
-      interval_seconds: 5,
-      timeout_seconds: 4,
-      retries: 6,
+      interval_seconds: 10,
+      timeout_seconds: 8,
+      retries: 3,
       start_seconds: 60,
     }),
     stop_grace_period: '30s',

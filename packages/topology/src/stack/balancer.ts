@@ -81,7 +81,7 @@ function balancer(topology: Topology): Yaml {
     }),
     // SIGUSR1: connections are finished, new ones go to another node.
     stop_signal: 'SIGUSR1',
-    stop_grace_period: '60s',
+    stop_grace_period: '10s',
     logging: loggingOf(topology),
     deploy: deployOf(topology, {
       replicas: 'one on each node',
@@ -105,9 +105,9 @@ function door(topology: Topology): Yaml {
     // Who is not known is refused, by the balancer behind it: both live.
     healthcheck: healthOf({
       test: httpTest(operations.statsPort, '/', { address: operations.address, status: 401 }),
-      interval_seconds: 10,
-      timeout_seconds: 5,
-      retries: 6,
+      interval_seconds: 15,
+      timeout_seconds: 10,
+      retries: 4,
       start_seconds: 60,
     }),
     stop_grace_period: '10s',

@@ -54,9 +54,9 @@ function cache(topology: Topology): Yaml {
     // With the exporter's password from its file; it is in no argument.
     healthcheck: healthOf({
       test: ['CMD', 'bash', '-c', `REDISCLI_AUTH="${password}" ${ask} | grep -q PONG`],
-      interval_seconds: 5,
-      timeout_seconds: 4,
-      retries: 12,
+      interval_seconds: 15,
+      timeout_seconds: 10,
+      retries: 4,
       start_seconds: 120,
     }),
     stop_grace_period: '30s',

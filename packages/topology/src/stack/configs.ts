@@ -13,9 +13,12 @@ export type ConfigName = string
 
 export const STACK_FILE = 'docker-compose.global.yml'
 
+/** What is traded, and which regions may lead what. */
+export const MARKETS_FILE = 'markets.yml'
+
 /** Files that stand in the repository and are the same everywhere. */
 export const FIXED_FILES = [
-  'markets.yml',
+  MARKETS_FILE,
   'deployment/mysql/entrypoint.sh',
   'deployment/mysql/initialise.sql',
   'deployment/redis/entrypoint.sh',
@@ -36,7 +39,7 @@ export const CONFIGS = {
 
 export function configFilesOf(topology: Topology): readonly ConfigFile[] {
   return [
-    { name: CONFIGS.markets, path: 'markets.yml' },
+    { name: CONFIGS.markets, path: MARKETS_FILE },
     { name: CONFIGS.mysqlEntrypoint, path: 'deployment/mysql/entrypoint.sh' },
     { name: CONFIGS.mysqlInitialise, path: 'deployment/mysql/initialise.sql' },
     ...topology.database.servers.map(({ name }) => ({ name: CONFIGS.mysql(name), path: mysqlFileOf(name) })),

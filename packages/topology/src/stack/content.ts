@@ -4,7 +4,7 @@ import { appServiceOf, INNER_PORTS, type Topology } from '../model.ts'
 import { VCL_FILE } from '../varnish/vcl.ts'
 import type { Yaml } from '../yaml.ts'
 import type { ConfigFile } from './configs.ts'
-import { deployOf, healthOf, httpTest, loggingOf, mountConfig, mountVolume } from './parts.ts'
+import { deployOf, healthOf, httpTest, loggingOf, mountConfig, mountVolume, USERS } from './parts.ts'
 
 const CONFIG = 'varnish'
 const ENTRYPOINT_CONFIG = 'varnish_entrypoint'
@@ -30,6 +30,7 @@ export function contentServices(topology: Topology): Record<string, Yaml> {
   const cache: Yaml = {
     image: images.varnish,
     entrypoint: ['/etc/wintrades/entrypoint.sh'],
+    user: `${USERS.varnish}:${USERS.varnish}`,
     cap_drop: ['ALL'],
     environment: {
       VARNISH_ORIGINS: regions.map(({ name }) => `${appServiceOf(name)}:${INNER_PORTS.http}`).join(' '),
@@ -45,8 +46,8 @@ export function contentServices(topology: Topology): Record<string, Yaml> {
     networks: ['global', 'operations'],
     healthcheck: healthOf({
       test: httpTest(INNER_PORTS.content, '/cache-health'),
-      interval_seconds: 5,
-      timeout_seconds: 3,
+      interval_seconds: 10,
+      timeout_seconds: 8,
       retries: 3,
       start_seconds: 60,
     }),

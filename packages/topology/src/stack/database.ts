@@ -70,10 +70,10 @@ function database(topology: Topology, { name, region }: DatabaseServer): Yaml {
     // Patient: recovery after a crash, and after a clone, takes as long as it takes, and to be killed meanwhile would only begin it again. Whether it
     // serves is the operator's to judge.
     healthcheck: healthOf({
-      test: ['CMD', 'mysqladmin', '--no-defaults', `--socket=${MYSQL_LAYOUT.socket}`, '--connect-timeout=4', 'ping'],
-      interval_seconds: 5,
-      timeout_seconds: 5,
-      retries: 120,
+      test: ['CMD', 'mysqladmin', '--no-defaults', `--socket=${MYSQL_LAYOUT.socket}`, '--connect-timeout=8', 'ping'],
+      interval_seconds: 15,
+      timeout_seconds: 10,
+      retries: 40,
       start_seconds: 600,
     }),
     stop_grace_period: `${databaseStop_seconds}s`,

@@ -39,9 +39,9 @@ export function monitoringServices(topology: Topology): Record<string, Yaml> {
     networks: ['global', 'operations'],
     healthcheck: healthOf({
       test: ['CMD', 'promtool', 'check', 'healthy', `--url=http://127.0.0.1:${INNER_PORTS.prometheus}`],
-      interval_seconds: 10,
-      timeout_seconds: 5,
-      retries: 6,
+      interval_seconds: 15,
+      timeout_seconds: 10,
+      retries: 4,
       start_seconds: 120,
     }),
     stop_grace_period: '60s',

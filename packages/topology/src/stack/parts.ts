@@ -52,6 +52,8 @@ export const USERS = {
   own: '10001',
   /** Of the official image. */
   haproxy: '99',
+  /** Anybody: it owns nothing outside memory that everybody may write to. */
+  varnish: '10002',
 } as const
 
 export function mountConfig(source: ConfigName, target: string, executable = false): Yaml {
@@ -76,6 +78,7 @@ export function publish(target: number, published: number): Yaml {
   return { target, published, protocol: 'tcp', mode: 'host' }
 }
 
+/** Docker starts a process in the container for each look, which costs a tenth of a second of a processor and more: seldom is enough, since balancers and operators look for themselves. */
 export type Health = {
   readonly test: readonly string[]
   readonly interval_seconds: number

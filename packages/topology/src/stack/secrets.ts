@@ -18,16 +18,27 @@ export type SecretContent =
   /** Of deployment/ssl: certificate, intermediates and key in one (PEM). */
   | { readonly kind: 'public-certificate'; readonly domains: readonly string[] }
   /**
-   * A section of HAProxy's configuration: `userlist LIST`, and in it `user USER password DIGEST`, the digest (crypt, SHA-256) of a password that is shown
-   * once.
+   * A section of HAProxy's configuration: `userlist LIST`, and in it `user USER password DIGEST`, digests (crypt, SHA-256) of a password for `person` that is
+   * shown once, and of the one in the secret `password` for `program`.
    */
-  | { readonly kind: 'balancer-users'; readonly list: string; readonly user: string }
+  | {
+      readonly kind: 'balancer-users'
+      readonly list: string
+      readonly person: string
+      readonly program: string
+      readonly password: string
+    }
+  /** Made together with the `balancer-users` that have its digest. */
+  | { readonly kind: 'balancer-password' }
 
 export const MYSQL_ACCOUNTS = ['app', 'read', 'operator', 'replication', 'backup', 'exporter'] as const
 export const REDIS_USERS = ['app', 'operator', 'replication', 'exporter'] as const
 
 /** Name in the certificates of all Redis nodes: they are reached by address, which nobody knows beforehand. */
 export const REDIS_CERTIFICATE_NAME = 'redis_cluster'
+
+/** As whom operators tell load balancers where clients go. */
+export const BALANCER_PROGRAM = 'operators'
 
 export const SECRETS = {
   authority: 'authority',
@@ -42,6 +53,7 @@ export const SECRETS = {
   certificateKey: (service: string) => `${service}_certificate_key`,
   publicCertificate: 'public_certificate',
   balancerUsers: 'balancer_users',
+  balancerOperator: 'balancer_operator',
 } as const
 
 export function secretsOf(topology: Topology): readonly Secret[] {
@@ -57,7 +69,17 @@ export function secretsOf(topology: Topology): readonly Secret[] {
   ]
   return [
     { name: SECRETS.publicCertificate, content: { kind: 'public-certificate', domains: topology.domains } },
-    { name: SECRETS.balancerUsers, content: { kind: 'balancer-users', list: 'operations', user: 'operations' } },
+    {
+      name: SECRETS.balancerUsers,
+      content: {
+        kind: 'balancer-users',
+        list: 'operations',
+        person: 'operations',
+        program: BALANCER_PROGRAM,
+        password: SECRETS.balancerOperator,
+      },
+    },
+    { name: SECRETS.balancerOperator, content: { kind: 'balancer-password' } },
     { name: SECRETS.authority, content: { kind: 'authority' } },
     ...[SECRETS.linkKey, SECRETS.jwt, SECRETS.encryption, SECRETS.apiKey, SECRETS.operatorKey].map((name) => ({
       name,

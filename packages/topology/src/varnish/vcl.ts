@@ -15,7 +15,7 @@ vcl 4.1;
 
 import directors;
 
-# Whoever is found by name is asked whether it may be used.
+# Whoever is found by name is used once it has said that it may be: its address may be another's by then.
 backend default none;
 probe ready {
   .request = "GET /health HTTP/1.1" "Host: localhost" "Connection: close";
@@ -23,7 +23,7 @@ probe ready {
   .timeout = 2s;
   .window = 3;
   .threshold = 2;
-  .initial = 2;
+  .initial = 1;
 }
 include "${ORIGINS_FILE}";
 
@@ -67,6 +67,8 @@ sub vcl_recv {
 sub vcl_backend_response {
   # What is kept is better than an error, as long as there is something.
   if (beresp.status >= 500) {
+    # Another process may not be in trouble.
+    if (beresp.status == 503 && bereq.retries < 2) { return (retry); }
     if (bereq.is_bgfetch) { return (abandon); }
     set beresp.uncacheable = true;
     set beresp.ttl = 0s;
@@ -102,6 +104,7 @@ sub vcl_backend_response {
 }
 
 sub vcl_backend_error {
+  if (bereq.retries < 2) { return (retry); }
   if (bereq.is_bgfetch) { return (abandon); }
 }
 

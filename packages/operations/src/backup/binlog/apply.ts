@@ -27,6 +27,9 @@ const ROUND_BYTES = 2 * 1024 * 1024 * 1024
 const FILE_BYTES = 512 * 1024 * 1024
 const LOOK_MS = 100
 const STALL_MS_MAX = 600_000
+/** No worker has anything to do for so long: MySQL's coordinator has missed that what it waits for is done, and would wait for ever. */
+const STUCK_MS = 10_000
+const STARTS_MAX = 20
 const RELAY = 'restore-relay'
 
 /** How many transactions were applied. The server is not running afterwards, and its scratch account is gone. */
@@ -36,9 +39,8 @@ export async function applyArchive({ scratch, selection, signal, progress, finis
   for (;;) {
     signal.throwIfAborted()
     const round = await writeRound(events, scratch.dataDirectory)
-    const server = await ScratchServer.start({ ...scratch, signal })
+    const server = await applyRound({ ...scratch, signal }, round)
     try {
-      if (round.transactions > 0) await applyRound(server, round, signal)
       total += round.transactions
       if (round.transactions > 0) progress(total, new Date(round.lastAt_us / 1_000))
       if (round.isLast) await finish(server)
@@ -138,15 +140,33 @@ class RelayFiles {
   }
 }
 
-async function applyRound(server: ScratchServer, round: Round, signal: AbortSignal): Promise<void> {
-  await server.query(
-    `CHANGE REPLICATION SOURCE TO RELAY_LOG_FILE = '${RELAY}.000001', RELAY_LOG_POS = 4, SOURCE_HOST = 'archive.invalid'`,
-  )
-  await server.query('START REPLICA SQL_THREAD')
-  await waitForRound(server, round, signal)
-  await server.query('STOP REPLICA SQL_THREAD')
-  await server.query('RESET REPLICA ALL')
+/** Resolves with the running server that has all of the round. One whose applier is stuck cannot even stop it: it is killed, and the next goes on where it was. */
+async function applyRound(
+  scratch: ScratchOptions & { readonly signal: AbortSignal },
+  round: Round,
+): Promise<ScratchServer> {
+  for (let starts = 1; ; starts += 1) {
+    const server = await ScratchServer.start(scratch)
+    try {
+      if (round.transactions === 0) return server
+      if (starts === 1) {
+        await server.query(
+          `CHANGE REPLICATION SOURCE TO RELAY_LOG_FILE = '${RELAY}.000001', RELAY_LOG_POS = 4, SOURCE_HOST = 'archive.invalid'`,
+        )
+      }
+      await server.query('START REPLICA SQL_THREAD')
+      await waitForRound(server, round, scratch.signal)
+      await server.query('STOP REPLICA SQL_THREAD')
+      await server.query('RESET REPLICA ALL')
+      return server
+    } catch (error) {
+      await server.kill()
+      if (!(error instanceof ApplierStuck) || starts === STARTS_MAX) throw error
+    }
+  }
 }
+
+class ApplierStuck extends VerificationFailed {}
 
 async function waitForRound(server: ScratchServer, round: Round, signal: AbortSignal): Promise<void> {
   const wanted = formatGtidSet(round.gtids)
@@ -171,6 +191,8 @@ async function waitForRound(server: ScratchServer, round: Round, signal: AbortSi
     if (row?.executed !== before) {
       before = row?.executed ?? ''
       movedAt_ms = performance.now()
+    } else if (performance.now() - movedAt_ms > STUCK_MS && (await isIdle(server))) {
+      throw new ApplierStuck(`the applier of archived binlogs was stuck ${STARTS_MAX} times (${server.lastWords()})`)
     } else if (performance.now() - movedAt_ms > STALL_MS_MAX) {
       throw new VerificationFailed(
         `the archived binlogs are not applied: nothing happened for ${STALL_MS_MAX / 1_000} s (${server.lastWords()})`,
@@ -178,6 +200,14 @@ async function waitForRound(server: ScratchServer, round: Round, signal: AbortSi
     }
     await pause(LOOK_MS, signal)
   }
+}
+
+/** Nothing is being applied. */
+async function isIdle(server: ScratchServer): Promise<boolean> {
+  const [row] = await server.query<{ busy: number }>(
+    `SELECT COUNT(*) AS busy FROM performance_schema.replication_applier_status_by_worker WHERE APPLYING_TRANSACTION <> ''`,
+  )
+  return Number(row?.busy) === 0
 }
 
 async function removeRelayLogs(directory: string): Promise<void> {

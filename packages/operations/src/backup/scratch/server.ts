@@ -34,6 +34,7 @@ const START_TIMEOUT_MS = 180_000
 const LOOK_MS = 100
 const FOREVER = new AbortController().signal
 const STOP_TIMEOUT_MS = 120_000
+const KILL_TIMEOUT_MS = 5_000
 const CONNECT_TIMEOUT_MS = 5_000
 const LOG_LINES = 40
 /** Room for a socket's path is 107 characters. */
@@ -141,12 +142,16 @@ export class ScratchServer {
     }
   }
 
-  /** At once; what it leaves is of no use to anybody. */
+  /** At once; what it leaves is as after a crash, and the next to start there recovers it. */
   async kill(): Promise<void> {
     if (this.#isOver) return
-    // A container's client passes this signal on; it could not pass on SIGKILL.
-    this.#child.kill('SIGTERM')
-    if ((await ended(this.#child, STOP_TIMEOUT_MS)) === 'still running') this.#child.kill('SIGKILL')
+    // A container's client passes the first two on; it could not pass on SIGKILL. One whose applier is stuck never ends by the first.
+    for (const name of ['SIGTERM', 'SIGABRT'] as const) {
+      this.#child.kill(name)
+      if ((await ended(this.#child, KILL_TIMEOUT_MS)) !== 'still running') return
+    }
+    this.#child.kill('SIGKILL')
+    await ended(this.#child, KILL_TIMEOUT_MS)
   }
 
   get #isOver(): boolean {

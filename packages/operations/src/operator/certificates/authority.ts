@@ -43,10 +43,28 @@ export async function ensureCertificates(
   requests: readonly CertificateRequest[],
   now: Date = new Date(),
 ): Promise<readonly CertificateReport[]> {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const authority = await ensureAuthority(directory, now)
+  const authority = await openAuthority(directory, now)
   const reports: CertificateReport[] = []
-  for (const request of requests) reports.push(await ensureServer(directory, authority, request, now))
+  for (const request of requests) {
+    const file = fileOf(directory, request)
+    const isThere = existsSync(file)
+    if (whyCertificateAnew(directory, request, now) === null)
+      reports.push({ name: request.name, file, expiresAt: expiryOf(file), action: 'kept' })
+    else reports.push({ ...(await issue(directory, authority, request, now)), action: isThere ? 'renewed' : 'made' })
+  }
+  return reports
+}
+
+/** New ones, whatever is there: after a key was seen by somebody, for example. */
+export async function renewCertificates(
+  directory: string,
+  requests: readonly CertificateRequest[],
+  now: Date = new Date(),
+): Promise<readonly CertificateReport[]> {
+  const authority = await openAuthority(directory, now)
+  const reports: CertificateReport[] = []
+  for (const request of requests)
+    reports.push({ ...(await issue(directory, authority, request, now)), action: 'renewed' })
   return reports
 }
 
@@ -57,7 +75,8 @@ export function expiryOf(file: string): Date {
 
 type Authority = { readonly certificate: x509.X509Certificate; readonly pem: string; readonly key: webcrypto.CryptoKey }
 
-async function ensureAuthority(directory: string, now: Date): Promise<Authority> {
+async function openAuthority(directory: string, now: Date): Promise<Authority> {
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
   const certificateFile = join(directory, 'ca.pem')
   const keyFile = join(directory, 'ca.key')
   if (existsSync(certificateFile) !== existsSync(keyFile)) {
@@ -96,17 +115,14 @@ async function makeAuthority(certificateFile: string, keyFile: string, now: Date
   writeFileAtomically(certificateFile, `${certificate.toString('pem')}\n`, 0o644)
 }
 
-async function ensureServer(
+async function issue(
   directory: string,
   authority: Authority,
   request: CertificateRequest,
   now: Date,
-): Promise<CertificateReport> {
+): Promise<Omit<CertificateReport, 'action'>> {
   const folder = join(directory, request.name)
-  const file = join(folder, 'server.pem')
-  const isThere = existsSync(file) && existsSync(join(folder, 'server.key'))
-  const why = isThere ? whyAnew(file, join(directory, 'ca.pem'), request, now) : 'missing'
-  if (why === null) return { name: request.name, file, expiresAt: expiryOf(file), action: 'kept' }
+  const file = fileOf(directory, request)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const keys = await webcrypto.subtle.generateKey(CURVE, true, ['sign', 'verify'])
   const expiresAt = new Date(now.getTime() + SERVER_DAYS * DAY_MS)
@@ -131,11 +147,23 @@ async function ensureServer(
   writeFileAtomically(join(folder, 'ca.pem'), authority.pem, 0o644)
   writeFileAtomically(join(folder, 'server.key'), await pemOfKey(keys.privateKey))
   writeFileAtomically(file, `${certificate.toString('pem')}\n`, 0o644)
-  return { name: request.name, file, expiresAt, action: isThere ? 'renewed' : 'made' }
+  return { name: request.name, file, expiresAt }
 }
 
-/** Null: the certificate there serves. */
-function whyAnew(file: string, authorityFile: string, request: CertificateRequest, now: Date): string | null {
+function fileOf(directory: string, { name }: CertificateRequest): string {
+  return join(directory, name, 'server.pem')
+}
+
+/** Why `ensureCertificates` would make one; null: the certificate there serves. */
+export function whyCertificateAnew(
+  directory: string,
+  request: CertificateRequest,
+  now: Date = new Date(),
+): string | null {
+  const file = fileOf(directory, request)
+  const authorityFile = join(directory, 'ca.pem')
+  if ([file, join(directory, request.name, 'server.key'), authorityFile].some((one) => !existsSync(one)))
+    return 'missing'
   const certificate = readCertificate(file)
   const isOurs = certificate.verify(readCertificate(authorityFile).publicKey)
   if (!isOurs) return 'of another authority'

@@ -32,9 +32,9 @@ export function packetOf(action: OnServer, around: Surroundings): Packet {
     case 'initialise':
       return [HOLDS_LOCK, ...IS_UNTOUCHED, storeLocalTerm({ number: 0, promoter: '' }, false)]
     case 'raise_term':
-      return [HOLDS_LOCK, isAtTerm(action.from), storeLocalTerm(action.to, false)]
+      return [HOLDS_LOCK, isAtTerm(action.from), BREAK_OFF, storeLocalTerm(action.to, false)]
     case 'fence_primary':
-      return [HOLDS_LOCK, holds(action.guard), statement('SET GLOBAL super_read_only = ON')]
+      return [HOLDS_LOCK, holds(action.guard), BREAK_OFF, statement('SET GLOBAL super_read_only = ON')]
     case 'fence_replica':
       return [HOLDS_LOCK, holds(action.guard), statement(`STOP REPLICA IO_THREAD FOR CHANNEL ''`)]
     case 'kill':
@@ -42,9 +42,16 @@ export function packetOf(action: OnServer, around: Surroundings): Packet {
     case 'apply_relay_log':
       return [HOLDS_LOCK, IS_CLOSED, holds(action.guard), statement(`START REPLICA SQL_THREAD FOR CHANNEL ''`)]
     case 'write_term':
-      return [HOLDS_LOCK, isAtTerm(action.term), ...IS_QUIET, IS_APPLIED, ...writeTerm(action.term, around.server)]
+      return [
+        HOLDS_LOCK,
+        isAtTerm(action.term),
+        ...IS_QUIET,
+        IS_APPLIED,
+        BREAK_OFF,
+        ...writeTerm(action.term, around.server),
+      ]
     case 'open':
-      return [HOLDS_LOCK, isAtTerm(action.term), ...IS_QUIET, IS_APPLIED, hasRow(action.term), ...OPEN]
+      return [HOLDS_LOCK, isAtTerm(action.term), ...IS_QUIET, IS_APPLIED, hasRow(action.term), BREAK_OFF, ...OPEN]
     case 'require_acknowledgements':
       return [HOLDS_LOCK, IS_OPEN, SOURCE_ON]
     case 'attach':
@@ -63,6 +70,12 @@ const REPLICA_ON = statement('SET GLOBAL rpl_semi_sync_replica_enabled = ON')
 const REPLICA_OFF = statement('SET GLOBAL rpl_semi_sync_replica_enabled = OFF')
 const STOP = statement(`STOP REPLICA FOR CHANNEL ''`)
 const START = statement(`START REPLICA FOR CHANNEL ''`)
+
+/**
+ * Of a transaction that was received in part, when its source died or the receiver was stopped, the applier has applied what there is and waits for the
+ * rest: closing the server would wait for it without end, stopping the applier for a minute. Killed, it rolls that back; a new source sends it whole.
+ */
+const BREAK_OFF = statement('CALL wintrades_operator.break_off_half()')
 
 const HOLDS_LOCK = statement(
   `CALL wintrades_operator.require(IS_USED_LOCK('${LOCK}') = CONNECTION_ID(), 'the lock is not held')`,
@@ -160,6 +173,7 @@ function attach(action: Extract<Action, { kind: 'attach' }>, around: Surrounding
       within,
     ),
     around.isSameSource ? leadsTo(source, around.replication) : IS_APPLIED,
+    BREAK_OFF,
     storeLocalTerm(action.term, isVoter),
     SOURCE_OFF,
     isVoter ? REPLICA_ON : REPLICA_OFF,
@@ -201,6 +215,7 @@ function clone(action: Extract<Action, { kind: 'clone' }>, around: Surroundings)
     HOLDS_LOCK,
     ...IS_QUIET,
     ...(isVoter ? [holds({ kind: 'term_at_most', number: action.term.number })] : []),
+    BREAK_OFF,
     STOP,
     statement('SET GLOBAL clone_valid_donor_list = ?', `${donor.host}:${donor.port}`),
     // A clone is refused under it; `read_only` stays, so that no client writes.

@@ -9,6 +9,9 @@ import type { DatabaseServer } from './server.ts'
 /** A source that was heard of longer ago counts as not heard: heartbeats come twice a second. */
 const HEARD_MS_MAX = 1_200
 
+/** ER_MTA_INCONSISTENT_DATA: the applier was killed within a transaction, and goes on when it is started again (actions.ts, BREAK_OFF). */
+const BROKEN_OFF = 1_756
+
 export const OBSERVE: Packet = [
   statement(`SELECT IS_USED_LOCK('${LOCK}') AS holder, CONNECTION_ID() AS me, @@GLOBAL.server_uuid AS uuid`),
   statement('SELECT number, promoter FROM wintrades_operator.local_term'),
@@ -20,8 +23,8 @@ export const OBSERVE: Packet = [
     TIMESTAMPDIFF(MICROSECOND, GREATEST(s.LAST_HEARTBEAT_TIMESTAMP, s.LAST_QUEUED_TRANSACTION_END_QUEUE_TIMESTAMP,
       s.QUEUEING_TRANSACTION_START_QUEUE_TIMESTAMP), NOW(6)) DIV 1000 AS heard_ms,
     (SELECT MAX(LAST_ERROR_MESSAGE) FROM (
-      SELECT LAST_ERROR_MESSAGE FROM performance_schema.replication_applier_status_by_coordinator WHERE LAST_ERROR_NUMBER <> 0
-      UNION ALL SELECT LAST_ERROR_MESSAGE FROM performance_schema.replication_applier_status_by_worker WHERE LAST_ERROR_NUMBER <> 0
+      SELECT LAST_ERROR_MESSAGE FROM performance_schema.replication_applier_status_by_coordinator WHERE LAST_ERROR_NUMBER NOT IN (0, ${BROKEN_OFF})
+      UNION ALL SELECT LAST_ERROR_MESSAGE FROM performance_schema.replication_applier_status_by_worker WHERE LAST_ERROR_NUMBER NOT IN (0, ${BROKEN_OFF})
     ) errors) AS applierError,
     (SELECT MAX(TIMESTAMPDIFF(MICROSECOND, APPLYING_TRANSACTION_ORIGINAL_COMMIT_TIMESTAMP, NOW(6))) DIV 1000
       FROM performance_schema.replication_applier_status_by_worker WHERE APPLYING_TRANSACTION <> '') AS lag_ms

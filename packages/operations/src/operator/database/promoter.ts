@@ -115,8 +115,8 @@ export class MysqlPromoter {
       return no(`the promotion of ${this.#promoteTo} is under way`)
     this.#promoteTo = server
     try {
-      const isThere = () =>
-        this.figures.outcome === 'serving' && this.figures.primary === server && this.#isFollowed(server)
+      // What other servers still need, a clone perhaps, goes on by itself: clients are served.
+      const isThere = () => this.figures.primary === server && this.#isFollowed(server)
       return await this.#until(isThere, signal, `${server} is the primary`)
     } finally {
       this.#promoteTo = null

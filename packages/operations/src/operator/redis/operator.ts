@@ -31,6 +31,14 @@ const INTERVAL_MS = 1_000
 /** After so long a round looks again before it goes on. */
 const ROUND_BUDGET_MS = 5_000
 
+export type RedisStatus = {
+  readonly verdict: string
+  readonly line: string
+  /** The operator that acts where something is to be done. */
+  readonly acting: string | null
+  readonly nodes: readonly ReturnType<typeof nodeStatus>[]
+}
+
 export class RedisOperator implements Reconciler {
   readonly name = PART
   readonly #options: RedisOperatorOptions
@@ -77,8 +85,8 @@ export class RedisOperator implements Reconciler {
     return next
   }
 
-  status(): unknown {
-    if (this.#last === null) return { verdict: 'wait', line: 'the first look is not done' }
+  status(): RedisStatus {
+    if (this.#last === null) return { verdict: 'wait', line: 'the first look is not done', acting: null, nodes: [] }
     const { plan, observation, acting } = this.#last
     return { verdict: plan.verdict, line: plan.line, acting, nodes: observation.nodes.map(nodeStatus) }
   }

@@ -56,6 +56,7 @@ describe.each(GUARDED.map((action) => [action.kind, action] as const))('%s', (_k
 it('opens in the order in which nobody can write before every commit needs an acknowledgement', () => {
   const effects = steps(packet({ kind: 'open', server, term: TERM })).filter((sql) => !sql.includes('require('))
   expect(effects).toEqual([
+    'CALL wintrades_operator.break_off_half()',
     'SET GLOBAL rpl_semi_sync_replica_enabled = OFF',
     'SET GLOBAL rpl_semi_sync_source_enabled = ON',
     `STOP REPLICA FOR CHANNEL ''`,
@@ -64,6 +65,18 @@ it('opens in the order in which nobody can write before every commit needs an ac
     'SET GLOBAL read_only = OFF',
   ])
 })
+
+it.each(['raise_term', 'fence_primary', 'write_term', 'open', 'attach', 'clone'])(
+  '%s: half a transaction is broken off before anything waits for its rest',
+  (kind) => {
+    const action = GUARDED.find((one) => one.kind === kind) as OnServer
+    const all = steps(packet(action))
+    const waits = all.findIndex((sql) => /super_read_only = ON|STOP REPLICA FOR|store_(local|primary)_term/.test(sql))
+    const broken = all.indexOf('CALL wintrades_operator.break_off_half()')
+    expect(broken).toBeGreaterThan(0)
+    expect(waits).toBeGreaterThan(broken)
+  },
+)
 
 it('changes a source only when the relay log is applied, and keeps the relay log where the source stays', () => {
   const attach = { kind: 'attach', server, source: 'mysql_master', term: TERM, within: WITHIN } as const
