@@ -1,13 +1,10 @@
 // What changes a deployment from the ground up, on a real Docker Swarm of one node, while clients trade: every database server another one, new certificates,
 // a fourth region and its end, and the loss of everything but the backups. No acknowledged order is lost.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { until } from './lab/until.ts'
-import { DEPLOY_MS, expectNothingLost, expectSilenceBelow, say, useLabStack } from './stack/lab-stack.ts'
-
-type BackupList = { readonly full: readonly unknown[]; readonly archive: { readonly completeUntil: string } | null }
+import { DEPLOY_MS, expectNothingLost, expectSilenceBelow, useLabStack } from './stack/lab-stack.ts'
 
 /** As the first deploy shows it. */
 let encryptionKey = ''
@@ -130,56 +127,19 @@ test('a fourth region is added and serves its clients, and is removed again; not
   }
 })
 
-test('everything is lost but the copy of the backups: a deploy brings back every order that they have', {
+test('the drill of a complete loss: a deploy from the copy of the backups brings back every order that was archived', {
   timeout: 3 * DEPLOY_MS,
 }, async () => {
   const store = join(stack().folder, 'store')
   const keyFile = join(stack().folder, 'encryption.key')
   writeFileSync(keyFile, encryptionKey, { mode: 0o600 })
-  const backup = async (...words: string[]) => {
-    const [id] = await stack().containersOf('operator_eu_west')
-    return await stack().docker.run(
-      ['exec', String(id), 'node', 'packages/operations/src/cli.ts', 'backup', ...words],
-      {
-        timeout_ms: DEPLOY_MS,
-      },
-    )
-  }
-  const traders = await stack().trading()
-  try {
-    const list = async () => JSON.parse(await backup('list', '--json')) as BackupList
-    await until('the operator has made a full backup', async () => (await list()).full.length > 0, {
-      timeout_ms: DEPLOY_MS,
-    })
-    const enough = traders.acknowledged.length + 300
-    await until('there are orders after the full backup', () => traders.acknowledged.length > enough)
-    await traders.stop()
-    await traders.cancelAll()
-    const ended = new Date()
-    await until(
-      'they are archived',
-      async () => {
-        const { archive } = await list()
-        return archive !== null && Date.parse(archive.completeUntil) > ended.getTime()
-      },
-      { timeout_ms: 120_000 },
-    )
-    mkdirSync(store)
-    const mounts = ['--volume', `${stack().name}_backups:/from:ro`, '--volume', `${store}:/to`]
-    await stack().docker.run(['run', '--rm', ...mounts, stack().nodeImage, 'cp', '-a', '/from/.', '/to/'])
-    expect((await stack().command('destroy', '--volumes', '--confirm', stack().name)).code).toBe(0)
-    expect((await stack().command('deploy', '--from-backup', store)).err).toContain('--key-file')
-    const began_ms = performance.now()
-    const { code, out } = await stack().command('deploy', '--from-backup', store, '--key-file', keyFile)
-    expect(code).toBe(0)
-    expect(out).toContain('the last commit in it')
-    say(`everything lost, and back: ${((performance.now() - began_ms) / 1_000).toFixed(0)} s`)
-    await traders.logInAgain()
-    await expectNothingLost(traders, false)
-    const again = await stack().command('deploy', '--from-backup', store, '--key-file', keyFile)
-    expect([again.code, again.err]).toEqual([1, expect.stringContaining('only restored where nothing is')])
-    expect((await stack().command('doctor')).code).toBe(0)
-  } finally {
-    await traders.close()
-  }
+  const drill = ['drill', 'total-loss', '--stack', '--seconds', '10', '--store', store, '--key-file', keyFile]
+  expect((await stack().command(...drill, '--confirm', 'another')).err).toContain('nothing was removed')
+  const { code, out } = await stack().command(...drill, '--confirm', stack().name)
+  expect(out).toContain('drill total-loss passed')
+  expect(code).toBe(0)
+  expect((await stack().command('deploy', '--from-backup', store)).err).toContain('--key-file')
+  const again = await stack().command('deploy', '--from-backup', store, '--key-file', keyFile)
+  expect([again.code, again.err]).toEqual([1, expect.stringContaining('only restored where nothing is')])
+  expect((await stack().command('doctor')).code).toBe(0)
 })

@@ -56,6 +56,7 @@ const TIMING: Timing = {
   startGrace_ms: 300,
   reservation_ms: 250,
   failBack_ms: 900,
+  isolation_ms: 900,
 }
 const DEADLINE_MS = 2_500
 const IN_FLIGHT_MAX = 1_024

@@ -98,6 +98,8 @@ export type VenueStatus = {
   readonly engineVersion: number
   /** `processes`: how many of that region there are links to. */
   readonly links: readonly { readonly region: RegionName; readonly connected: boolean; readonly processes: number }[]
+  /** Cut off from the other regions and the journal, or not yet what it was before: others can carry out what this process cannot. */
+  readonly isIsolated: boolean
   /** Counters and gauges of the venue thread, named and unit-suffixed as they are published. */
   readonly metrics: Readonly<Record<string, number>>
 }

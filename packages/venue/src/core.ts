@@ -15,11 +15,13 @@ import {
   type Shard,
   type ShardIndex,
   shardOfOrder,
+  type Timestamp,
 } from '@wintrades/domain'
 import { ENGINE_VERSION } from '@wintrades/engine'
 import type { Logger } from '@wintrades/platform'
 import type { CommittedBatch, ShardStatus, VenueStatus } from './api.ts'
 import { encodeAll, missingDefinitions } from './encode.ts'
+import { Isolation } from './isolation.ts'
 import type { LeaderFigures } from './leader.ts'
 import { FrameKind, progressFrame, readFrame } from './links/frames.ts'
 import { outcomesOf } from './outcomes.ts'
@@ -79,6 +81,7 @@ export class VenueCore {
   /** Those with a link, by origin; the one whose link is newest is last. */
   readonly #others = new Map<number, Other>()
   readonly #timers = new Set<() => void>()
+  readonly #isolation: Isolation
   #live = false
   #leaving = false
   #transfersDue = false
@@ -90,6 +93,7 @@ export class VenueCore {
   constructor(options: VenueCoreOptions) {
     this.#options = options
     const host = this.#host()
+    this.#isolation = new Isolation(host.timing.isolation_ms)
     this.#nodes = options.markets.shards.map((shard) => {
       const journal = options.journals[shard.index]
       if (journal === undefined) throw new RangeError(`shard ${shard.name} has no journal`)
@@ -117,6 +121,7 @@ export class VenueCore {
       for (const node of this.#nodes) node.tick()
       this.#transfers.drive()
       this.#sessions.turn()
+      this.#lookAtIsolation()
     })
     this.#every(PROGRESS_MS, () => this.#broadcast(this.#progressFrame()))
     this.#every(REAP_MS, () => this.#reaper.reap(this.#nodes))
@@ -161,6 +166,7 @@ export class VenueCore {
         const processes = [...this.#others.values()].filter(({ process }) => process.region === peer).length
         return { region: peer, connected: processes > 0, processes }
       }),
+      isIsolated: this.#isolation.isIsolated,
       metrics: {
         wintrades_venue_appended_batches_total: sum('batches'),
         wintrades_venue_appended_commands_total: sum('commands'),
@@ -190,7 +196,8 @@ export class VenueCore {
     const { replica, shard } = node
     return {
       shard: shard.index,
-      leader: node.leader?.region ?? null,
+      // One that leads still, and cannot append, takes nothing that another may have to be asked for.
+      leader: this.#isolation.isIsolated ? null : (node.leader?.region ?? null),
       epoch: node.epoch,
       seq: replica.seq,
       timestamp: replica.engine.timestamp,
@@ -201,6 +208,22 @@ export class VenueCore {
       deduplicationFrom: replica.engine.deduplicationFrom(),
       version: replica.engine.version,
     }
+  }
+
+  #lookAtIsolation(): void {
+    const { clock, logger, region, transport } = this.#options
+    if (!transport.regions.some((peer) => peer !== region)) return
+    const others = new Set([...this.#others.values()].map(({ process }) => process.region))
+    others.delete(region)
+    const connections = {
+      regions: others.size,
+      journalAnsweredAt_us: Math.min(...this.#nodes.map((node) => node.journalAnsweredAt_us)) as Timestamp,
+      areLeadersKnown: this.#nodes.every((node) => node.leader !== null),
+    }
+    if (!this.#isolation.look(connections, clock.now_us())) return
+    if (this.#isolation.isIsolated) logger.warn('cut off: no other region has a link, and the journal does not answer')
+    else logger.info('not cut off any more')
+    this.#statusSoon()
   }
 
   #behind({ shard, replica }: ShardNode): number {

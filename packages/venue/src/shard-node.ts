@@ -5,7 +5,7 @@
 //                                         batch: what has not come by then never will, because the older epoch is fenced
 //   a leader begins at the head           it claims (which fences), replays to the end, and appends a first batch before it takes commands
 
-import { type Epoch, type RegionName, readBatchHeader, type Seq, type Shard } from '@wintrades/domain'
+import { type Epoch, type RegionName, readBatchHeader, type Seq, type Shard, type Timestamp } from '@wintrades/domain'
 import type { Logger } from '@wintrades/platform'
 import { JournalDamage } from './chain.ts'
 import { Leader, type LeaderFigures } from './leader.ts'
@@ -31,6 +31,8 @@ export type Timing = {
   readonly reservation_ms: number
   /** How long the home region must be back and caught up before its shard goes home. */
   readonly failBack_ms: number
+  /** How long a process without links may be left without an answer by the journal before it is cut off. */
+  readonly isolation_ms: number
 }
 
 export const TIMING: Timing = {
@@ -42,6 +44,7 @@ export const TIMING: Timing = {
   startGrace_ms: 3_000,
   reservation_ms: 700,
   failBack_ms: 10_000,
+  isolation_ms: 3_000,
 }
 
 /** What a shard's node needs of its process. */
@@ -96,6 +99,7 @@ export class ShardNode {
   #fault: string | null = null
   #lastRead_us = Number.NEGATIVE_INFINITY
   #lastRenew_us = 0
+  #journalAnsweredAt_us: Timestamp
   /** Since when the lease is seen free to be claimed. */
   #freeSince_us: number | null = null
   #homeBackSince_us: number | null = null
@@ -113,6 +117,7 @@ export class ShardNode {
     this.#host = host
     this.#logger = host.logger
     this.#watch = new LeaseWatch(host.timing.leaseTtl_ms)
+    this.#journalAnsweredAt_us = host.clock.now_us()
     this.replica = new Replica(shard)
   }
 
@@ -134,6 +139,11 @@ export class ShardNode {
     if (process === null || this.replica.epoch !== epoch) return null
     if (this.#isSelf(process)) return this.#role === 'leading' ? process : null
     return this.#host.isLinked(process.origin) ? process : null
+  }
+
+  /** When it last said whose the lease is, by this process's clock. */
+  get journalAnsweredAt_us(): Timestamp {
+    return this.#journalAnsweredAt_us
   }
 
   get epoch(): Epoch {
@@ -350,7 +360,9 @@ export class ShardNode {
     const now_us = clock.now_us()
     if (now_us - this.#lastRead_us >= timing.leaseRead_ms * 1_000) {
       this.#lastRead_us = now_us
-      await this.#consider(await this.#journal.readLease())
+      const lease = await this.#journal.readLease()
+      this.#journalAnsweredAt_us = clock.now_us()
+      await this.#consider(lease)
     }
     // Without a link to the leader its batches have to be fetched.
     if (this.#role === 'following' && this.leader === null) await this.#catchUp()
@@ -362,7 +374,9 @@ export class ShardNode {
     const leader = this.#leader
     if (leader === null || clock.now_us() - this.#lastRenew_us < timing.leaseRenew_ms * 1_000) return
     this.#lastRenew_us = clock.now_us()
-    if (!(await this.#journal.renew(leader.epoch, timing.leaseTtl_ms)) && this.#leader === leader) this.#fenced()
+    const isRenewed = await this.#journal.renew(leader.epoch, timing.leaseTtl_ms)
+    this.#journalAnsweredAt_us = clock.now_us()
+    if (!isRenewed && this.#leader === leader) this.#fenced()
   }
 
   async #consider(lease: Lease): Promise<void> {

@@ -6,7 +6,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { WAN_DELAYS } from '../lab/lab.ts'
 import { deploymentEnvironment, REPOSITORY, writeLabTopology } from '../stack/lab-topology.ts'
-import { LabSwarm } from './lab-swarm.ts'
+import { INSIDE, LabSwarm } from './lab-swarm.ts'
 import { loadImages } from './stack-ground.ts'
 
 type Say = (line: string) => void
@@ -82,12 +82,19 @@ export async function on(region: string, words: readonly string[]): Promise<numb
     ...process.env,
     ...node.environment,
     ...deploymentEnvironment(swarm.directory, nodeImageOf(swarm)),
+    [INSIDE]: swarm.directory,
   }
   const program = [process.execPath, '--disable-warning=ExperimentalWarning', PROGRAM]
   const [file, ...args] = [...node.enter, ...program, ...words, '--topology', topologyOf(swarm)]
   const child = spawn(file as string, args, { stdio: 'inherit', env: environment })
   const [code] = (await once(child, 'exit')) as [number | null]
   return code ?? 1
+}
+
+/** The lab that this command is typed in, for who wants to break something of it; null: it is typed elsewhere. */
+export async function inside(): Promise<LabSwarm | null> {
+  const directory = process.env[INSIDE]
+  return directory === undefined ? null : await LabSwarm.attach(directory)
 }
 
 export async function down(say: Say): Promise<void> {

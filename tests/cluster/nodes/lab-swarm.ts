@@ -19,6 +19,9 @@ export type LabSwarmOptions = {
   readonly say: (line: string) => void
 }
 
+/** Of commands that are typed on a node: the directory of the swarm. */
+export const INSIDE = 'WINTRADES_LAB'
+
 type Kept = { readonly number: number; readonly delays: Delays | null }
 
 const SWARM_PORT = 2_377

@@ -2,7 +2,7 @@
 
 import { Docker, ensureImages, neededImages, releaseOf, requireDeployment } from '@wintrades/operations/deployment'
 import type { StackGround } from '../stack/lab-stack.ts'
-import type { LabSwarm } from './lab-swarm.ts'
+import { INSIDE, type LabSwarm } from './lab-swarm.ts'
 
 /** `region`: whose node commands are typed on, and clients speak to. */
 export function groundOf(swarm: LabSwarm, region: string, say: (line: string) => void): StackGround {
@@ -10,7 +10,7 @@ export function groundOf(swarm: LabSwarm, region: string, say: (line: string) =>
   return {
     docker,
     enter,
-    environment,
+    environment: { ...environment, [INSIDE]: swarm.directory },
     address,
     isDisposable: true,
     load: (topologyFile, nodeImage) => loadImages(swarm, topologyFile, nodeImage, say),

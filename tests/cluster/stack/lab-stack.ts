@@ -186,11 +186,12 @@ export async function expectNothingLost(traders: Traders, areAlone = true): Prom
   }
 }
 
-/** Nobody waited longer than this for an acknowledgement since then; says how long it was. */
+/** Nobody waited longer than this for an acknowledgement since then; says how long it was, and what became of their requests meanwhile. */
 export function expectSilenceBelow(traders: Traders, what: string, began_ms: number, limit_ms: number): void {
   for (const region of REGIONS) {
-    const silence_ms = traders.silence_ms(region, began_ms)
-    say(`${what}: ${region} ${(silence_ms / 1_000).toFixed(2)} s without an acknowledgement at most`)
-    expect(silence_ms).toBeLessThan(limit_ms)
+    const silence_seconds = traders.silence_ms(region, began_ms) / 1_000
+    say(`${what}: ${region} ${silence_seconds.toFixed(2)} s without an acknowledgement at most`)
+    for (const line of traders.tell(region, began_ms)) say(line)
   }
+  for (const region of REGIONS) expect(traders.silence_ms(region, began_ms), region).toBeLessThan(limit_ms)
 }

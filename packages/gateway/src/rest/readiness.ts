@@ -1,5 +1,5 @@
 // Whether this process may be given requests, and if not, why: its replicas work and have the venue's state, its links are made, the venue thread
-// answers, and market data is loaded. A shard without a leader is no reason: that is the same in every process, and reads go on.
+// answers, market data is loaded, and it is not cut off. A shard without a leader is no reason: that is the same in every process, and reads go on.
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { type CommandNumber, orderIdOf, type ShardIndex } from '@wintrades/domain'
@@ -51,7 +51,9 @@ export class Readiness {
   /** Empty: ready. */
   async reasons(): Promise<string[]> {
     if (this.#draining) return ['this process is stopping']
-    const { shards, links } = this.#venue.status()
+    const { shards, links, isIsolated } = this.#venue.status()
+    if (isIsolated)
+      return ['this process is cut off from the other regions and the journal, or is catching up after that']
     const known = new Map(shards.map((status) => [status.shard, status]))
     const reasons = await Promise.all(
       this.#shards.all.map(async ({ index, name }) => {

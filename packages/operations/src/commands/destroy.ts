@@ -1,7 +1,7 @@
 // `wintrades destroy`: removes a deployment. What it takes with it is said first, and the name of the stack has to be typed.
 
-import { createInterface } from 'node:readline/promises'
 import { Command } from 'commander'
+import { requireTyped } from '../deployment/confirm.ts'
 import { destroy, readRemains } from '../deployment/destroy.ts'
 import { Docker } from '../deployment/docker.ts'
 import {
@@ -31,8 +31,7 @@ export function destroyCommand(): Command {
       const withData = options.volumes === true
       for (const line of await readRemains(new Docker(), stack, withData)) process.stdout.write(`${line}\n`)
       if (options.dryRun === true) return
-      const typed = options.confirm ?? (await ask(`Type ${stack} to remove this: `))
-      if (typed !== stack) throw new Error('nothing was removed: the name was not typed')
+      await requireTyped(stack, options.confirm)
       await runProcedure(`destroy${withData ? ' with its data' : ''}`, options, async (context) => {
         await destroy(context, withData)
         return {
@@ -41,15 +40,4 @@ export function destroyCommand(): Command {
         }
       })
     })
-}
-
-async function ask(question: string): Promise<string> {
-  if (!process.stdin.isTTY)
-    throw new Error('nothing was removed: there is nobody to ask; give --confirm with the name of the stack')
-  const lines = createInterface({ input: process.stdin, output: process.stdout })
-  try {
-    return await lines.question(question)
-  } finally {
-    lines.close()
-  }
 }

@@ -4,14 +4,20 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { formatFileFault } from '@wintrades/platform'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { requireTyped } from '../deployment/confirm.ts'
+import { readRemains } from '../deployment/destroy.ts'
+import { Docker } from '../deployment/docker.ts'
 import { runStackDrill, STACK_DRILLS, type StackDrillName } from '../deployment/drills.ts'
+import { readKeyFile } from '../deployment/from-backup.ts'
 import {
   aboutDeployment,
   changingDeployment,
   type ProcedureOptions,
   readTopology,
+  revealTo,
   runProcedure,
 } from '../deployment/procedure.ts'
+import { runTotalLoss } from '../deployment/total-loss.ts'
 import { DATABASE_FAULTS, type DatabaseFault } from '../drill/database-faults.ts'
 import type { DrillResult } from '../drill/report.ts'
 import type { DrillFault } from '../drill/trading-drill.ts'
@@ -50,6 +56,7 @@ const NAMES = [
     ...Object.keys(DATABASE_FAULTS),
     'restore',
     ...Object.keys(STACK_DRILLS),
+    'total-loss',
   ]),
 ]
 
@@ -67,6 +74,8 @@ Drill of the backups, against the data tier that --file (operator.yml) describes
 Drills of a deployment on Docker Swarm, with --stack: of the one in topology.yml, or where --topology or --environment say. Clients trade through its load balancer, in
 paper mode; planned work must not fail one request.
 ${list(STACK_DRILLS)}
+  total-loss                everything but a copy of the backups is removed, while clients trade, and brought back from it. Needs --store, --key-file,
+                            --confirm; what was not archived yet is lost
 
 A drill registers accounts of its own and leaves them without open orders. It passes when every promise held and trading went on in time.
 With --json the last lines on standard output are one object per figure; everything else goes to standard error.
@@ -85,6 +94,9 @@ type Options = {
   readonly file: string
   readonly stack: boolean
   readonly region?: string
+  readonly store?: string
+  readonly keyFile?: string
+  readonly confirm?: string
 } & ProcedureOptions
 
 export function drillCommand(): Command {
@@ -112,6 +124,9 @@ export function drillCommand(): Command {
     )
     .option('--stack', 'on the deployment', false)
     .option('--region <name>', 'with --stack, the region that is evacuated or lost (default: the first)')
+    .option('--store <directory>', 'total-loss: a new folder for the copy of the backups')
+    .option('--key-file <path>', 'total-loss: file of the ENCRYPTION_KEY, as the first deploy showed it')
+    .option('--confirm <stack>', 'total-loss: the name of the stack, typed once more, instead of being asked')
     .addHelpText('after', HELP)
     .action(async (name: string, options: Options) => {
       process.exitCode = (await start(name, options)) ? 0 : 1
@@ -120,8 +135,8 @@ export function drillCommand(): Command {
 
 async function start(name: string, options: Options): Promise<boolean> {
   if (options.stack) {
-    if (isStackDrill(name)) return await runOnStack(name, options).then(() => true)
-    throw new Error(`drills on a deployment are ${Object.keys(STACK_DRILLS).join(', ')}`)
+    if (isStackDrill(name) || name === 'total-loss') return await runOnStack(name, options).then(() => true)
+    throw new Error(`drills on a deployment are ${Object.keys(STACK_DRILLS).join(', ')}, total-loss`)
   }
   if (name === 'restore') return await runRestore(options)
   if (isPlatformDrill(name) || isDatabaseDrill(name)) return await run(name, options)
@@ -129,20 +144,24 @@ async function start(name: string, options: Options): Promise<boolean> {
 }
 
 /** Throws where it failed, so that the record of procedures says so. */
-async function runOnStack(name: StackDrillName, options: Options): Promise<void> {
+async function runOnStack(name: StackDrillName | 'total-loss', options: Options): Promise<void> {
   const { renderConditions, renderFigures } = await import('../drill/report.ts')
-  const { regions, tradingMode } = readTopology(options)
+  const { regions, stack, tradingMode } = readTopology(options)
   if (tradingMode !== 'paper')
     throw new Error('clients of a drill have no money but in paper mode: this deployment trades for real')
   const region = options.region ?? regions[0]?.name
   if (region === undefined || regions.every((one) => one.name !== region))
     throw new Error(`regions are ${regions.map((one) => one.name).join(', ')}, not ${region}`)
+  const loss = name === 'total-loss' ? await requireLoss(stack, options) : null
   let lines = ''
   try {
     await runProcedure(`drill ${name}`, options, async (context) => {
       const out = options.json ? process.stderr : process.stdout
       const say = (line: string) => void out.write(`${line}\n`)
-      const { passed, conditions, figures } = await runStackDrill({ ...context, say }, name, region, options.seconds)
+      const { passed, conditions, figures } =
+        loss === null
+          ? await runStackDrill({ ...context, say }, name as StackDrillName, region, options.seconds)
+          : await runTotalLoss({ ...context, say }, { ...loss, seconds: options.seconds, reveal: revealTo(say) })
       lines = `${renderFigures(figures)}\n`
       say(`\n${renderConditions(conditions)}\n`)
       if (!passed) throw new Error(`DRILL ${name} FAILED`)
@@ -151,6 +170,21 @@ async function runOnStack(name: StackDrillName, options: Options): Promise<void>
   } finally {
     if (options.json) process.stdout.write(lines)
   }
+}
+
+/** What a complete loss needs, and that it is wanted. */
+async function requireLoss(
+  stack: string,
+  { store, keyFile, confirm }: Options,
+): Promise<{ readonly store: string; readonly key: string }> {
+  if (store === undefined || keyFile === undefined)
+    throw new Error(
+      'total-loss needs --store, a new folder for the copy of the backups, and --key-file, their ENCRYPTION_KEY',
+    )
+  const key = readKeyFile(keyFile)
+  for (const line of await readRemains(new Docker(), stack, true)) process.stderr.write(`${line}\n`)
+  await requireTyped(stack, confirm)
+  return { store: resolve(store), key }
 }
 
 async function runRestore(options: Options): Promise<boolean> {

@@ -3,22 +3,24 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { appServiceOf, type Topology } from '@wintrades/topology'
 import type { OrderView } from '../client/index.ts'
 import type { DrillResult, Figure } from '../drill/report.ts'
 import { type Failure, filledOf, Traders } from '../drill/traders.ts'
 import { pause } from '../operator/reconciler.ts'
+import { inRepository } from '../repository.ts'
 import { type BringUpContext, converge } from './bring-up.ts'
 import { certificateFolder, readPublicCertificate } from './public-certificate.ts'
-import { readServices } from './swarm.ts'
+import { readNodes, readServices } from './swarm.ts'
 import { evacuate, restore } from './traffic.ts'
 
 type StackDrill = {
   readonly summary: string
   /** The longest time without an acknowledgement for the clients of any region. */
   readonly silence_seconds_max: number
-  /** Requests may fail that were under way when it happened; after planned work none may. */
-  readonly isPlanned: boolean
+  /** Whose requests may fail that are under way when it happens. */
+  readonly mayFail: 'nobody' | 'its clients'
   make(context: BringUpContext, region: string, traders: Traders): Promise<void>
 }
 
@@ -26,7 +28,7 @@ export const STACK_DRILLS = {
   evacuation: {
     summary: 'evacuate the region, and bring its clients and shards back',
     silence_seconds_max: 5,
-    isPlanned: true,
+    mayFail: 'nobody',
     async make(context, region) {
       const to = nextOf(context.topology, region)
       await evacuate(context, region, to)
@@ -37,7 +39,7 @@ export const STACK_DRILLS = {
   'rolling-update': {
     summary: 'replace every app process, one region after the other',
     silence_seconds_max: 5,
-    isPlanned: true,
+    mayFail: 'nobody',
     async make(context) {
       const { docker, topology } = context
       for (const { name } of topology.regions) {
@@ -50,7 +52,7 @@ export const STACK_DRILLS = {
   scale: {
     summary: 'one app process more in every region, and one less',
     silence_seconds_max: 5,
-    isPlanned: true,
+    mayFail: 'nobody',
     async make(context) {
       const services = context.topology.regions.map(({ name }) => appServiceOf(name))
       const before = await replicasOf(context, services)
@@ -64,7 +66,7 @@ export const STACK_DRILLS = {
   'region-loss': {
     summary: 'stop every app process of the region, until the next one serves its clients; then start them again',
     silence_seconds_max: 5,
-    isPlanned: false,
+    mayFail: 'its clients',
     async make(context, region, traders) {
       const service = appServiceOf(region)
       const before = await replicasOf(context, [service])
@@ -80,11 +82,33 @@ export const STACK_DRILLS = {
       await until(context, `${region} answers its clients again`, () => by() === region)
     },
   },
+  'region-cut': {
+    summary:
+      'cut the node of the region off, until another region serves its clients; then connect it again. In the lab alone',
+    silence_seconds_max: 20,
+    mayFail: 'its clients',
+    async make(context, region, traders) {
+      const lab = await theLab()
+      const by = () => traders.answered.findLast((one) => one.region === region)?.by ?? region
+      await lab.cut(region)
+      try {
+        await until(context, `clients of ${region} are answered by another region`, () => by() !== region)
+        context.say(`clients of ${region} are answered by ${by()}`)
+        await until(context, 'the swarm has seen that the node is gone', async () => await isDown(context, region))
+      } finally {
+        await lab.heal(region)
+      }
+      context.say(`${region} is connected again`)
+      await until(context, `${region} answers its clients again`, () => by() === region)
+    },
+  },
 } as const satisfies Readonly<Record<string, StackDrill>>
 
 export type StackDrillName = keyof typeof STACK_DRILLS
 
 const LOOK_MS = 200
+/** Of each region's requests without success. */
+const TOLD_MAX = 40
 const RETURN_MS = 180_000
 
 /** `seconds`: how long clients trade before, and again after it. */
@@ -103,12 +127,7 @@ export async function runStackDrill(
     say(`${((performance.now() - began_ms) / 1_000).toFixed(3).padStart(9)} s  ${text}`)
   }
   const regions = topology.regions.map((one) => one.name)
-  const traders = await Traders.start(
-    `https://127.0.0.1:${topology.ports.https}`,
-    authorityOf(topology),
-    regions,
-    topology.domains[0],
-  )
+  const traders = await tradersOf(topology)
   try {
     tell(`a buyer and a seller trade in each of ${regions.length} regions`)
     await pause(seconds * 1_000, signal)
@@ -118,12 +137,16 @@ export async function runStackDrill(
     tell('done')
     await pause(seconds * 1_000, signal)
     signal.throwIfAborted()
+    for (const one of regions) for (const line of traders.tell(one, madeAt_ms).slice(0, TOLD_MAX)) say(`  ${line}`)
     const silence_seconds = Math.max(...regions.map((one) => traders.silence_ms(one, madeAt_ms))) / 1_000
     await traders.stop()
     tell('clients have stopped, and ask for every order again')
     const { acknowledged, failures } = traders
     const orders = await traders.readAll()
-    return { ...judgeTrading(name, { acknowledged: acknowledged.length, failures, silence_seconds, orders }), timeline }
+    return {
+      ...judgeTrading(name, region, { acknowledged: acknowledged.length, failures, silence_seconds, orders }),
+      timeline,
+    }
   } finally {
     await traders.close()
   }
@@ -140,13 +163,15 @@ export type Trading = {
 
 export function judgeTrading(
   name: StackDrillName,
+  region: string,
   { acknowledged, failures, silence_seconds, orders }: Trading,
 ): Omit<DrillResult, 'verdict' | 'timeline'> {
   const drill: StackDrill = STACK_DRILLS[name]
   const { silence_seconds_max: limit } = drill
   // What got no answer may have traded too, and is not known here.
+  const others = drill.mayFail === 'nobody' ? failures : failures.filter((one) => one.region !== region)
   const isBalanced = failures.length > 0 || [...filledOf(orders).values()].every(({ bought, sold }) => bought === sold)
-  const [first] = failures
+  const [first] = others.length > 0 ? others : failures
   const conditions = [
     {
       text: `every acknowledged order is there: ${orders.length} of ${acknowledged}`,
@@ -166,7 +191,7 @@ export function judgeTrading(
     },
     {
       text: `requests without success: ${failures.length}${first === undefined ? '' : `, the first of ${first.region}: ${first.what}`}`,
-      passed: failures.length === 0 || !drill.isPlanned,
+      passed: others.length === 0,
     },
   ]
   const figure = (what: string, value: number, unit: string, reference: number | null): Figure => ({
@@ -181,7 +206,7 @@ export function judgeTrading(
     figures: [
       figure('silence_of_region', silence_seconds, 's', limit),
       figure('acknowledged', acknowledged, 'orders', null),
-      figure('failed', failures.length, 'requests', drill.isPlanned ? 0 : null),
+      figure('failed', failures.length, 'requests', drill.mayFail === 'nobody' ? 0 : null),
       figure('missing', acknowledged - orders.length, 'orders', 0),
     ],
   }
@@ -210,14 +235,38 @@ function nextOf({ regions }: Topology, name: string): string {
   return next
 }
 
+/** A buyer and a seller in each region, through the load balancer of this machine. */
+export async function tradersOf(topology: Topology): Promise<Traders> {
+  const regions = topology.regions.map(({ name }) => name)
+  const url = `https://127.0.0.1:${topology.ports.https}`
+  return await Traders.start(url, authorityOf(topology), regions, topology.domains[0])
+}
+
 function authorityOf({ domains }: Topology): string | undefined {
   if (readPublicCertificate(domains)?.isSelfSigned !== true) return undefined
   return readFileSync(join(certificateFolder(), 'wintradesgo.crt'), 'utf8')
 }
 
-async function until({ signal }: BringUpContext, what: string, isSo: () => boolean): Promise<void> {
+/** What `tests/cluster/nodes/command.ts` offers: a network that may be cut is one that was made for that. */
+type Lab = { cut(region: string): Promise<void>; heal(region: string): Promise<void> }
+
+async function theLab(): Promise<Lab> {
+  const file = inRepository('tests', 'cluster', 'nodes', 'command.ts')
+  const { inside } = (await import(pathToFileURL(file).href)) as { inside(): Promise<Lab | null> }
+  const lab = await inside()
+  if (lab !== null) return lab
+  throw new Error(
+    'a region is cut off in the lab alone: wintrades lab up; wintrades lab on eu-west drill region-cut --stack --region asia-pacific',
+  )
+}
+
+async function isDown({ docker }: BringUpContext, region: string): Promise<boolean> {
+  return (await readNodes(docker)).some(({ hostname, isReady }) => hostname === region && !isReady)
+}
+
+async function until({ signal }: BringUpContext, what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
   const deadline_ms = performance.now() + RETURN_MS
-  while (!isSo()) {
+  while (!(await isSo())) {
     signal.throwIfAborted()
     if (performance.now() > deadline_ms) throw new Error(`not within ${RETURN_MS / 1_000} s: ${what}`)
     await pause(LOOK_MS, signal)

@@ -34,15 +34,19 @@ export function readFromBackup(directory: string, keyFile: string | undefined, t
   } catch (cause) {
     throw new Error(`${directory} is no backup store: it has no folder \`full\``, { cause })
   }
+  return { directory, key: readKeyFile(keyFile), to }
+}
+
+/** 64 hexadecimal characters. */
+export function readKeyFile(path: string): string {
   let key: string
   try {
-    key = readFileSync(keyFile, 'utf8').trim()
+    key = readFileSync(path, 'utf8').trim()
   } catch (cause) {
-    throw new Error(`${keyFile} cannot be read (${(cause as NodeJS.ErrnoException).code})`, { cause })
+    throw new Error(`${path} cannot be read (${(cause as NodeJS.ErrnoException).code})`, { cause })
   }
-  if (!/^[0-9a-f]{64}$/i.test(key))
-    throw new Error(`${keyFile} must hold the ENCRYPTION_KEY: 64 hexadecimal characters on one line`)
-  return { directory, key, to }
+  if (/^[0-9a-f]{64}$/i.test(key)) return key
+  throw new Error(`${path} must hold the ENCRYPTION_KEY: 64 hexadecimal characters on one line`)
 }
 
 /** What would be in the way: a database is never written over. */

@@ -102,6 +102,17 @@ export class Traders {
     return longest_ms
   }
 
+  /** What became of a region's requests since then, a line each: who answered, and what had no success. */
+  tell(region: string, since_ms: number): readonly string[] {
+    return [
+      ...this.failures.map(({ what, ...one }) => ({ ...one, text: what })),
+      ...this.answered.map(({ by, ...one }) => ({ ...one, text: `answered by ${by}` })),
+    ]
+      .filter((one) => one.region === region && one.at_ms > since_ms)
+      .sort((one, other) => one.at_ms - other.at_ms)
+      .map(({ at_ms, text }) => `${region} after ${((at_ms - since_ms) / 1_000).toFixed(2)} s: ${text}`)
+  }
+
   /** Every acknowledged order that the platform has now, as it has it: fewer than were acknowledged where one is lost. */
   async readAll(): Promise<readonly OrderView[]> {
     const read = async (trader: Trader): Promise<OrderView[]> => {

@@ -18,11 +18,13 @@ const WELL: Trading = {
 const FAILURE = { at_ms: 1, region: 'eu-west', what: '503 REGION_UNAVAILABLE' }
 
 const failed = (trading: Partial<Trading>, name: 'evacuation' | 'region-loss' = 'evacuation') =>
-  judgeTrading(name, { ...WELL, ...trading }).conditions.flatMap(({ text, passed }) => (passed ? [] : [text]))
+  judgeTrading(name, 'eu-west', { ...WELL, ...trading }).conditions.flatMap(({ text, passed }) =>
+    passed ? [] : [text],
+  )
 
 it('passes where everything is there, once, and in time', () => {
   expect(failed({})).toEqual([])
-  expect(judgeTrading('evacuation', WELL).passed).toBe(true)
+  expect(judgeTrading('evacuation', 'eu-west', WELL).passed).toBe(true)
 })
 
 it('fails for an order that is gone, that is there twice, or that only one side knows', () => {
@@ -40,6 +42,13 @@ it('fails for a failed request of planned work alone, and then cannot tell what 
   const failures = [FAILURE]
   expect(failed({ failures })).toEqual(['requests without success: 1, the first of eu-west: 503 REGION_UNAVAILABLE'])
   expect(failed({ failures, orders: [...WELL.orders.slice(0, 2), order('3', 'SELL', '0')] }, 'region-loss')).toEqual([])
+})
+
+it('fails where clients of another region than the one that is lost had a failure', () => {
+  const elsewhere = { ...FAILURE, region: 'us-east' }
+  expect(failed({ failures: [FAILURE, elsewhere] }, 'region-loss')).toEqual([
+    'requests without success: 2, the first of us-east: 503 REGION_UNAVAILABLE',
+  ])
 })
 
 it('fails for a silence that is too long', () => {

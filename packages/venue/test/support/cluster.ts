@@ -26,6 +26,7 @@ import { createLogger } from '@wintrades/platform'
 import { parse } from 'yaml'
 import {
   type CommittedBatch,
+  type Journal,
   journalPath,
   newOrigin,
   SnapshotFiles,
@@ -52,6 +53,8 @@ export const SAP = markets.instruments.find((one) => one.symbol === 'SAP-EUR') a
 export class Cluster {
   readonly dataDirectory = mkdtempSync(join(tmpdir(), 'wintrades-venue-'))
   readonly venues = new Map<string, Venue>()
+  /** Places that the journal does not answer. */
+  readonly unanswered = new Set<string>()
   readonly #ports = new Map<string, number>()
   readonly #timing: Partial<Timing>
   readonly #places: readonly string[]
@@ -92,7 +95,9 @@ export class Cluster {
       region: region as RegionName,
       origin,
       markets,
-      journals: markets.shards.map((shard) => new SqliteJournal(journalPath(this.dataDirectory, shard))),
+      journals: markets.shards.map((shard) =>
+        this.#answering(place, new SqliteJournal(journalPath(this.dataDirectory, shard))),
+      ),
       transport,
       snapshots: new SnapshotFiles(this.dataDirectory, markets),
       logger,
@@ -100,6 +105,19 @@ export class Cluster {
     })
     this.venues.set(place, venue)
     return venue
+  }
+
+  #answering(place: string, journal: Journal): Journal {
+    return new Proxy(journal, {
+      get: (target, name) => {
+        const member = Reflect.get(target, name)
+        if (typeof member !== 'function') return member
+        return (...values: unknown[]) => {
+          if (name !== 'close' && this.unanswered.has(place)) return Promise.reject(new Error('no answer'))
+          return member.apply(target, values)
+        }
+      },
+    })
   }
 
   at(place: string): Venue {
