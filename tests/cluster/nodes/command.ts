@@ -93,8 +93,15 @@ export async function on(region: string, words: readonly string[]): Promise<numb
 
 /** The lab that this command is typed in, for who wants to break something of it; null: it is typed elsewhere. */
 export async function inside(): Promise<LabSwarm | null> {
-  const directory = process.env[INSIDE]
-  return directory === undefined ? null : await LabSwarm.attach(directory)
+  const { [INSIDE]: directory, DOCKER_HOST: node } = process.env
+  if (directory === undefined) return null
+  // Such a command speaks to a node's daemon; what the lab's network is made of, this host's knows.
+  delete process.env['DOCKER_HOST']
+  try {
+    return await LabSwarm.attach(directory)
+  } finally {
+    if (node !== undefined) process.env['DOCKER_HOST'] = node
+  }
 }
 
 export async function down(say: Say): Promise<void> {

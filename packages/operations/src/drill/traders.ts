@@ -102,15 +102,25 @@ export class Traders {
     return longest_ms
   }
 
-  /** What became of a region's requests since then, a line each: who answered, and what had no success. */
+  /** What became of a region's requests since then: who answered, and what had no success, the same in a row as one line. */
   tell(region: string, since_ms: number): readonly string[] {
-    return [
-      ...this.failures.map(({ what, ...one }) => ({ ...one, text: what })),
+    const lines: { text: string; first_ms: number; last_ms: number; count: number }[] = []
+    const all = [
+      ...this.failures.map(({ what, ...one }) => ({ ...one, text: codeOf(what) })),
       ...this.answered.map(({ by, ...one }) => ({ ...one, text: `answered by ${by}` })),
     ]
-      .filter((one) => one.region === region && one.at_ms > since_ms)
-      .sort((one, other) => one.at_ms - other.at_ms)
-      .map(({ at_ms, text }) => `${region} after ${((at_ms - since_ms) / 1_000).toFixed(2)} s: ${text}`)
+    for (const { at_ms, text, region: of } of all.sort((one, other) => one.at_ms - other.at_ms)) {
+      if (of !== region || at_ms <= since_ms) continue
+      const last = lines.at(-1)
+      if (last?.text === text) Object.assign(last, { last_ms: at_ms, count: last.count + 1 })
+      else lines.push({ text, first_ms: at_ms, last_ms: at_ms, count: 1 })
+    }
+    const seconds = (at_ms: number) => ((at_ms - since_ms) / 1_000).toFixed(2)
+    return lines.map(({ text, first_ms, last_ms, count }) =>
+      count === 1
+        ? `${region} after ${seconds(first_ms)} s: ${text}`
+        : `${region} after ${seconds(first_ms)} to ${seconds(last_ms)} s: ${text} (${count} times)`,
+    )
   }
 
   /** Every acknowledged order that the platform has now, as it has it: fewer than were acknowledged where one is lost. */
@@ -169,6 +179,12 @@ export class Traders {
     }
     return null
   }
+}
+
+/** Of an answer its status and code. */
+function codeOf(what: string): string {
+  const code = what.match(/^(\d{3}) .*?"code":"(\w+)"/)
+  return code === null ? what : `${code[1]} ${code[2]}`
 }
 
 /** Of each symbol, what was bought and what was sold, in units finer than any lot. */
