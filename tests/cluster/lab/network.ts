@@ -2,7 +2,7 @@
 // with this host by a switch in a namespace of its own. Every address can be reached under the same name from every region and from here.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { killNow, run, runNow } from './shell.ts'
 import { until } from './until.ts'
@@ -198,18 +198,24 @@ export class LabNetwork {
       '--',
       this.#controlFile,
     ]
-    const child = spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'inherit'], detached: true })
+    // It outlives the command that started it, whose output somebody may read to its end.
+    const log = openSync(join(this.#options.directory, 'switch.log'), 'a')
+    const child = spawn('nsenter', args, { stdio: ['ignore', 'pipe', log], detached: true })
+    closeSync(log)
     this.#switch = child
     writeFileSync(this.#switchFile, String(child.pid))
     let ready = false
-    child.stdout.once('data', () => {
+    child.stdout?.once('data', () => {
       ready = true
     })
     await until('the switch is ready', () => {
-      if (child.exitCode !== null) throw new Error(`it ended with code ${child.exitCode}`)
+      if (child.exitCode !== null) {
+        const said = readFileSync(join(this.#options.directory, 'switch.log'), 'utf8').trimEnd()
+        throw new Error(`it ended with code ${child.exitCode}: ${said}`)
+      }
       return ready
     })
-    child.stdout.destroy()
+    child.stdout?.destroy()
     child.unref()
   }
 

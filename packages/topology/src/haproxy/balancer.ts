@@ -209,7 +209,7 @@ function appBackend({ name }: Region): string {
     // An order is sent again only where it cannot have arrived.
     'retry-on conn-failure empty-response',
     'http-request disable-l7-retry unless { method GET HEAD }',
-    'default-server check inter 1s fastinter 300ms downinter 1s fall 2 rise 1 resolvers docker init-addr none resolve-prefer ipv4 tcp-ut 6s',
+    'default-server check inter 1s fastinter 300ms downinter 1s fall 2 rise 1 resolvers docker init-addr none init-state down resolve-prefer ipv4 tcp-ut 6s',
     `server-template ${service}_ 1-${REPLICAS_MAX} ${service}:${INNER_PORTS.http}`,
     `http-response set-header X-WinTrades-Region ${name}`,
   )
@@ -224,7 +224,7 @@ function contentBackend(): string {
     'option httpchk',
     'http-check send meth GET uri /cache-health hdr Host localhost',
     'retry-on conn-failure empty-response',
-    'default-server check inter 1s fastinter 300ms downinter 1s fall 2 rise 1 resolvers docker init-addr none resolve-prefer ipv4',
+    'default-server check inter 1s fastinter 300ms downinter 1s fall 2 rise 1 resolvers docker init-addr none init-state down resolve-prefer ipv4',
     `server-template cdn_cache_ 1-${REPLICAS_MAX} cdn_cache:${INNER_PORTS.content}`,
     'http-response del-header X-Varnish',
   )
@@ -288,7 +288,7 @@ function operatorsProxy({ regions }: Topology): string {
     'http-check send meth GET uri /health/live hdr Host localhost',
     // Its commands answer when they are done.
     'timeout server 24h',
-    'default-server check inter 2s fall 2 rise 1 resolvers docker init-addr none resolve-prefer ipv4',
+    'default-server check inter 2s fall 2 rise 1 resolvers docker init-addr none init-state down resolve-prefer ipv4',
     ...servers,
   )
 }
@@ -297,7 +297,7 @@ function prometheusProxy(): string {
   return section(
     'listen prometheus',
     `bind ${socketOf('prometheus')} mode 600`,
-    'default-server check inter 2s resolvers docker init-addr none resolve-prefer ipv4',
+    'default-server check inter 2s resolvers docker init-addr none init-state down resolve-prefer ipv4',
     `server prometheus prometheus:${INNER_PORTS.prometheus}`,
   )
 }

@@ -10,8 +10,9 @@ export type LinkEvents = {
   ended(reason: string, byPeer: boolean): void
 }
 
-/** A peer says something at least every 400 ms. */
-const SILENCE_MS = 2_000
+/** A peer says something at least every 400 ms: after so many looks in a row at which nothing new had come it has fallen silent. */
+const LOOK_MS = 500
+const SILENT_LOOKS = 4
 /** What may wait for a slow peer; past it the link is cut, and the peer reads the journal. */
 const WAITING_BYTES_MAX = 64 * 1024 * 1024
 
@@ -21,6 +22,8 @@ export class Link {
   #partial: Buffer[] = []
   #partialBytes = 0
   #ended = false
+  #silentLooks = 0
+  #look: NodeJS.Timeout | undefined
 
   constructor(socket: Socket, events: LinkEvents) {
     this.#socket = socket
@@ -29,8 +32,15 @@ export class Link {
 
   begin(rest: Buffer): void {
     const socket = this.#socket
-    socket.setTimeout(SILENCE_MS, () => this.#end('silent for too long'))
-    socket.on('data', (chunk: Buffer) => this.#take(chunk))
+    // Not the socket's own timeout, which what is sent puts off too. Looks, not time: one that was held up itself comes before what has arrived meanwhile.
+    this.#look = setInterval(() => {
+      if (++this.#silentLooks > SILENT_LOOKS) this.#end('silent for too long')
+    }, LOOK_MS)
+    this.#look.unref()
+    socket.on('data', (chunk: Buffer) => {
+      this.#silentLooks = 0
+      this.#take(chunk)
+    })
     socket.on('error', (error: NodeJS.ErrnoException) =>
       this.#end(error.message, error.code === 'ECONNRESET' || error.code === 'EPIPE'),
     )
@@ -56,14 +66,14 @@ export class Link {
   }
 
   destroy(): void {
-    this.#ended = true
+    this.#stop()
     this.#socket.destroy()
   }
 
   /** Sends what waits, then closes. */
   async end(): Promise<void> {
     if (this.#ended) return
-    this.#ended = true
+    this.#stop()
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => this.#socket.destroy(), 500)
       this.#socket.once('close', () => {
@@ -112,8 +122,13 @@ export class Link {
 
   #end(reason: string, byPeer = false): void {
     if (this.#ended) return
-    this.#ended = true
+    this.#stop()
     this.#socket.destroy()
     this.#events.ended(reason, byPeer)
+  }
+
+  #stop(): void {
+    this.#ended = true
+    clearInterval(this.#look)
   }
 }

@@ -64,6 +64,11 @@ class Node {
     await this.transport.close()
   }
 
+  /** Its connections stay, and it reads: as a process that is stuck, or cut off while its machine answers. */
+  fallSilent(): void {
+    clearInterval(this.#pulse)
+  }
+
   say(origin: number, text: string): boolean {
     return this.transport.send(origin, [Buffer.from(text)])
   }
@@ -121,6 +126,19 @@ test('nine processes that start at once: one link for each pair, and every frame
       expect(from).toEqual(['one', 'two', 'three'].map((word) => `${self.origin}: ${word}`))
     }
   }
+})
+
+test('who has fallen silent is noticed, though all that is sent to it goes out', async () => {
+  const [a, b] = [await freePort(), await freePort()]
+  const peers: Peer[] = [
+    { region: US, host: '127.0.0.1', port: a },
+    { region: EU, host: '127.0.0.1', port: b },
+  ]
+  const talking = await new Node({ region: US, origin: 1, host: '127.0.0.1', port: a, peers }).start()
+  const silent = await new Node({ region: EU, origin: 2, host: '127.0.0.1', port: b, peers }).start()
+  await expect.poll(() => isMeshed([talking, silent]), { timeout: 10_000 }).toBe(true)
+  silent.fallSilent()
+  await expect.poll(() => talking.downs, { timeout: 5_000 }).toContain(2)
 })
 
 test('a process that has ended is gone, at a fixed address and in its whole region; one that starts there is another', async () => {
