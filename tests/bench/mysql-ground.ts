@@ -27,8 +27,7 @@ export async function startServers({ say }: BenchOptions, wide: boolean): Promis
       role: 'reader',
       settings: SETTINGS,
     })
-    await reader.query('SET GLOBAL rpl_semi_sync_replica_enabled = OFF')
-    await follow(reader, trio.primary)
+    await follow(reader, trio.primary, false)
     return { lab, trio, reader }
   } catch (error) {
     await lab.close()

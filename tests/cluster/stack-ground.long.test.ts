@@ -1,21 +1,13 @@
-// What changes a deployment from the ground up, on a real Docker Swarm of one node, while clients trade: every database server another one, new certificates,
-// a fourth region and its end, and the loss of everything but the backups. No acknowledged order is lost.
+// What changes a deployment from the ground up, on a real Docker Swarm of one node, while clients trade: every database server another one, new passwords and
+// certificates, a fourth region and its end. No acknowledged order is lost.
 
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { DEPLOY_MS, expectNothingLost, expectSilenceBelow, useLabStack } from './stack/lab-stack.ts'
 
-/** As the first deploy shows it. */
-let encryptionKey = ''
-
 const stack = useLabStack()
 
-test('from nothing to healthy; what has to be kept is shown', { timeout: DEPLOY_MS }, async () => {
-  const { code, out } = await stack().command('deploy')
-  expect(code).toBe(0)
-  encryptionKey = out.match(/ENCRYPTION_KEY.*\n\s+([0-9a-f]{64})/)?.[1] ?? ''
-  expect(encryptionKey).not.toBe('')
+test('from nothing to healthy', { timeout: DEPLOY_MS }, async () => {
+  expect((await stack().command('deploy')).code).toBe(0)
 })
 
 test('the schema is what this release needs, on every server', { timeout: DEPLOY_MS }, async () => {
@@ -119,27 +111,10 @@ test('a fourth region is added and serves its clients, and is removed again; not
     expectSilenceBelow(traders, 'a region more and less', began_ms, 20_000)
     // The one load balancer of this swarm is another one afterwards: meanwhile nobody listens at its port, then one that knows no process yet.
     const isHeard = ({ what }: { readonly what: string }) =>
-      !/ECONNREFUSED|ECONNRESET|before secure TLS|^503 .*REGION_UNAVAILABLE/.test(what)
+      !/ECONNREFUSED|ECONNRESET|other side closed|before secure TLS|^503 .*REGION_UNAVAILABLE/.test(what)
     expect(traders.failures.filter(isHeard)).toEqual([])
     await expectNothingLost(traders, false)
   } finally {
     await traders.close()
   }
-})
-
-test('the drill of a complete loss: a deploy from the copy of the backups brings back every order that was archived', {
-  timeout: 3 * DEPLOY_MS,
-}, async () => {
-  const store = join(stack().folder, 'store')
-  const keyFile = join(stack().folder, 'encryption.key')
-  writeFileSync(keyFile, encryptionKey, { mode: 0o600 })
-  const drill = ['drill', 'total-loss', '--stack', '--seconds', '10', '--store', store, '--key-file', keyFile]
-  expect((await stack().command(...drill, '--confirm', 'another')).err).toContain('nothing was removed')
-  const { code, out } = await stack().command(...drill, '--confirm', stack().name)
-  expect(out).toContain('drill total-loss passed')
-  expect(code).toBe(0)
-  expect((await stack().command('deploy', '--from-backup', store)).err).toContain('--key-file')
-  const again = await stack().command('deploy', '--from-backup', store, '--key-file', keyFile)
-  expect([again.code, again.err]).toEqual([1, expect.stringContaining('only restored where nothing is')])
-  expect((await stack().command('doctor')).code).toBe(0)
 })

@@ -1,11 +1,16 @@
 // The whole platform on a real Docker Swarm of one node, as `wintrades deploy` makes it, and an operator's day with it while clients trade through the load
-// balancer: evacuation and return, scaling, an update, killed caches and operators, a region without processes, a killed database primary. No acknowledged
-// order is lost; where a procedure is planned, no request fails.
+// balancer: evacuation and return, scaling, an update, killed caches and operators, a region without processes, a killed database primary, and at last the loss
+// of everything but the backups. No acknowledged order is lost that they have; where a procedure is planned, no request fails.
 
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { run } from './lab/shell.ts'
 import { until } from './lab/until.ts'
 import { DEPLOY_MS, expectNothingLost, expectSilenceBelow, REGIONS, useLabStack } from './stack/lab-stack.ts'
+
+/** As the first deploy shows it. */
+let encryptionKey = ''
 
 const stack = useLabStack()
 
@@ -14,6 +19,8 @@ test('from nothing to healthy, with an order traded in every region', { timeout:
   expect(code).toBe(0)
   for (const region of REGIONS) expect(out).toContain(`${region}: an order was traded`)
   expect(out).toContain('all healthy: 15 services')
+  encryptionKey = out.match(/ENCRYPTION_KEY.*\n\s+([0-9a-f]{64})/)?.[1] ?? ''
+  expect(encryptionKey).not.toBe('')
 })
 
 test('a second deploy changes nothing, as the plan says; all is well', { timeout: DEPLOY_MS }, async () => {
@@ -109,4 +116,21 @@ test('the database primary killed: acknowledgements again within 20 s, nothing l
   } finally {
     await traders.close()
   }
+})
+
+test('the drill of a complete loss: a deploy from the copy of the backups brings back every order that was archived', {
+  timeout: 3 * DEPLOY_MS,
+}, async () => {
+  const store = join(stack().folder, 'store')
+  const keyFile = join(stack().folder, 'encryption.key')
+  writeFileSync(keyFile, encryptionKey, { mode: 0o600 })
+  const drill = ['drill', 'total-loss', '--stack', '--seconds', '10', '--store', store, '--key-file', keyFile]
+  expect((await stack().command(...drill, '--confirm', 'another')).err).toContain('nothing was removed')
+  const { code, out } = await stack().command(...drill, '--confirm', stack().name)
+  expect(out).toContain('drill total-loss passed')
+  expect(code).toBe(0)
+  expect((await stack().command('deploy', '--from-backup', store)).err).toContain('--key-file')
+  const again = await stack().command('deploy', '--from-backup', store, '--key-file', keyFile)
+  expect([again.code, again.err]).toEqual([1, expect.stringContaining('only restored where nothing is')])
+  expect((await stack().command('doctor')).code).toBe(0)
 })

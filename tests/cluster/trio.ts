@@ -45,8 +45,9 @@ export async function startTrio(lab: Lab, settings: readonly string[] = []): Pro
   return { primary, replicas: [eu, ap] }
 }
 
-export async function follow(replica: LabMysql, source: LabMysql): Promise<void> {
-  await replica.query('SET GLOBAL rpl_semi_sync_replica_enabled = ON')
+/** `acknowledges`: a voter's word counts for a commit, a reader's does not. */
+export async function follow(replica: LabMysql, source: LabMysql, acknowledges = true): Promise<void> {
+  await replica.query(`SET GLOBAL rpl_semi_sync_replica_enabled = ${acknowledges ? 'ON' : 'OFF'}`)
   await replica.query(
     `CHANGE REPLICATION SOURCE TO SOURCE_HOST = ?, SOURCE_PORT = ?, SOURCE_USER = 'wintrades_replication_a', SOURCE_PASSWORD = ?,
      SOURCE_AUTO_POSITION = 1, SOURCE_SSL = 1, SOURCE_HEARTBEAT_PERIOD = 1, SOURCE_CONNECT_RETRY = 1`,

@@ -12,9 +12,11 @@ const SMOOTHING = 8
 const APPEND_MS_MAX = 1_000
 /** Up to this many times the shortest, appends are not in each other's way: one more a round. */
 const FREE = { times: 1.5, ms: 1 } as const
-/** From this many times on they are: a sixteenth less at each answer. In order, a commit waits for the one before and then for itself: twice is no sign. */
+/** From this many times on they are: an eighth less, once in the time of the shortest. In order, a commit waits for the one before and then for itself: twice is no sign. */
 const CROWDED = { times: 2, ms: 2 } as const
-const LESS = 15 / 16
+const LESS = 7 / 8
+/** Of the time, at an answer, where one under way all the time is too many: leaders that come back at once crowd it again at once. */
+const MORE = 1 / 16
 /** Of the time, how much a leader has one under way at least. */
 const TARGET_MIN = 1 / 4
 /** What is older than two of these is forgotten: another way through the network may take longer for good. */
@@ -26,6 +28,8 @@ export class AppendPace {
   readonly #shortest = new Shortest()
   #append_ms = 0
   #target: number
+  /** Those under way together tell the same of the server: of a near one often, of a far one once a round trip. */
+  #loweredAt_us = Number.NEGATIVE_INFINITY
 
   /** `most`: how many the journal takes at once; where it is one, that is a file of this machine, which needs no rest. */
   constructor(most: number) {
@@ -52,11 +56,14 @@ export class AppendPace {
     this.#append_ms += (bounded_ms - this.#append_ms) / (this.#append_ms === 0 ? 1 : SMOOTHING)
     const shortest_ms = this.#shortest.value_ms
     if (took_ms <= shortest_ms * FREE.times + FREE.ms) {
-      this.#target = Math.min(this.#most, this.#target + 1 / Math.max(1, this.#target))
+      this.#target = Math.min(this.#most, this.#target + (this.#target < 1 ? MORE : 1 / this.#target))
       return false
     }
     const isCrowded = took_ms > shortest_ms * CROWDED.times + CROWDED.ms
-    if (isCrowded) this.#target = Math.max(this.#targetMin, this.#target * LESS)
+    if (isCrowded && at_us - this.#loweredAt_us >= shortest_ms * 1_000) {
+      this.#target = Math.max(this.#targetMin, this.#target * LESS)
+      this.#loweredAt_us = at_us
+    }
     return isCrowded
   }
 

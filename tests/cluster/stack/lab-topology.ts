@@ -46,6 +46,8 @@ export async function writeLabTopology(
   // Where dockerd itself may open few files, containers may not open more.
   document.set('balancer', document.createNode({ connections_max: 5_000 }))
   document.setIn(['database', 'memory_mb'], 768)
+  // What does not work here shows at once.
+  document.set('update', document.createNode({ delay_seconds: 0, monitor_seconds: 5 }))
   writeFileSync(file, String(document))
   copyFileSync(join(REPOSITORY, 'markets.yml'), join(dirname(file), 'markets.yml'))
   return nodeImage

@@ -95,6 +95,8 @@ function appEnvironment(topology: Topology, { name }: Region): Members {
   const reader = readServerOf(topology, name)
   return {
     APP_ENV: 'production',
+    // As `wintrades` gives it to its processes.
+    GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1',
     TRADING_MODE: tradingMode,
     REGION: name,
     MARKETS_FILE: `${CONFIGURATION}/markets.yml`,
