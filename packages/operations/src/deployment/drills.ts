@@ -21,6 +21,8 @@ type StackDrill = {
   readonly silence_seconds_max: number
   /** Whose requests may fail that are under way when it happens. */
   readonly mayFail: 'nobody' | 'its clients'
+  /** Throws where it cannot be made, before anything is. */
+  require?(context: BringUpContext, region: string): Promise<void>
   make(context: BringUpContext, region: string, traders: Traders): Promise<void>
 }
 
@@ -87,6 +89,11 @@ export const STACK_DRILLS = {
       'cut the node of the region off, until another region serves its clients; then connect it again. In the lab alone',
     silence_seconds_max: 20,
     mayFail: 'its clients',
+    async require({ docker }, region) {
+      await theLab()
+      if ((await docker.run(['info', '--format', '{{.Name}}'])) === region)
+        throw new Error(`${region} is where this is typed: cut another region off, or type it on another node`)
+    },
     async make(context, region, traders) {
       const lab = await theLab()
       const by = () => traders.answered.findLast((one) => one.region === region)?.by ?? region
@@ -120,6 +127,7 @@ export async function runStackDrill(
 ): Promise<Omit<DrillResult, 'verdict'>> {
   const { topology, say, signal } = context
   const drill: StackDrill = STACK_DRILLS[name]
+  await drill.require?.(context, region)
   const began_ms = performance.now()
   const timeline: { at_ms: number; text: string }[] = []
   const tell = (text: string) => {

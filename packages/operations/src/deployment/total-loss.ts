@@ -65,8 +65,16 @@ export async function runTotalLoss(
     tell('data and secrets are gone')
     const { key, store: directory, reveal } = options
     const again = { ...context, say: tell, region: null, placement: new Map<string, string>(), trades: true, reveal }
-    await deploy({ ...again, fromBackup: { directory, key, to: null } })
-    await tradeInEveryRegion(topology, tell, signal)
+    try {
+      await deploy({ ...again, fromBackup: { directory, key, to: null } })
+      await tradeInEveryRegion(topology, tell, signal)
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause)
+      throw new Error(
+        `${why}\nthe backups are in ${directory}: wintrades deploy goes on with what is restored already, with --from-backup ${directory} it begins anew`,
+        { cause },
+      )
+    }
     const recovery_seconds = (performance.now() - lostAt_ms) / 1_000
     tell('clients log in, and ask for every order again')
     await traders.logInAgain()
