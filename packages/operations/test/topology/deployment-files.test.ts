@@ -76,5 +76,5 @@ it('sets only variables that there are, to values that they take', () => {
   }
 })
 
-/** Node's own. */
-const OTHERS = new Set(['UV_THREADPOOL_SIZE'])
+/** Node's and the C library's own. */
+const OTHERS = new Set(['UV_THREADPOOL_SIZE', 'GLIBC_TUNABLES'])
