@@ -91,6 +91,8 @@ test('the drill of a region without processes: its clients are served by the nex
   expect(out).toContain('clients of eu-west are answered by us-east')
   expect(out).toContain('drill region-loss passed')
   expect(code).toBe(0)
+  const elsewhere = await stack().command('drill', 'region-cut', '--stack')
+  expect([elsewhere.code, elsewhere.err]).toEqual([1, expect.stringContaining('in the lab alone')])
 })
 
 test('the database primary killed: acknowledgements again within 20 s, nothing lost', {

@@ -9,6 +9,7 @@ import { pause } from '../operator/reconciler.ts'
 import type { BringUpContext } from './bring-up.ts'
 import { deploy } from './deploy.ts'
 import { destroy } from './destroy.ts'
+import { DockerFault } from './docker.ts'
 import { tradersOf } from './drills.ts'
 import { currentRelease } from './kept-releases.ts'
 import { readBackupStatus } from './operators.ts'
@@ -71,7 +72,7 @@ export async function runTotalLoss(
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause)
       throw new Error(
-        `${why}\nthe backups are in ${directory}: wintrades deploy goes on with what is restored already, with --from-backup ${directory} it begins anew`,
+        `${why}\nthe backups are in ${directory}, whole: wintrades destroy --volumes, then wintrades deploy --from-backup ${directory} with the same --key-file`,
         { cause },
       )
     }
@@ -190,6 +191,10 @@ async function copyOfStore(
 async function killEverything({ docker, topology }: BringUpContext): Promise<void> {
   const filters = ['--filter', `label=com.docker.stack.namespace=${topology.stack}`, '--filter', 'status=running']
   const ids = (await docker.run(['ps', '--quiet', ...filters])).split('\n').filter((id) => id !== '')
-  // One that has ended since is no reason to stop.
-  await docker.run(['kill', ...ids]).catch(() => '')
+  try {
+    await docker.run(['kill', ...ids])
+  } catch (error) {
+    // One that has ended since is no reason to stop: the others are killed all the same.
+    if (!(error instanceof DockerFault) || !/no such container|is not running/i.test(error.output)) throw error
+  }
 }
