@@ -1,6 +1,7 @@
 #!/bin/bash
 # Process 1 of a Redis node's container: makes the file of users from secret files, then becomes redis-server. Passwords are never in an
-# argument or the environment, and the file of users holds only their digests.
+# argument or the environment, and the file of users holds only their digests. With REDIS_LEAVE_SECONDS it stays before the server, and lets it end only when
+# others serve what it serves, or that time is over.
 set -u -o pipefail
 
 readonly CONFIGURATION=${REDIS_CONFIGURATION:-/etc/wintrades/redis.conf}
@@ -8,6 +9,7 @@ readonly SECRETS=${REDIS_SECRETS:-/run/secrets}
 readonly TLS_SOURCE=${REDIS_TLS:-/run/secrets}
 # Starts every key of the platform, as REDIS_PREFIX of the app.
 readonly PREFIX=${REDIS_PREFIX:-wintrades:}
+readonly LEAVE_SECONDS=${REDIS_LEAVE_SECONDS:-0}
 readonly DATA=/var/lib/redis
 readonly RUNTIME=/run/redis
 readonly TLS=$RUNTIME/tls
@@ -67,6 +69,7 @@ copy_tls() {
   done
 }
 
+[[ $LEAVE_SECONDS =~ ^[0-9]{1,4}$ ]] || fail "REDIS_LEAVE_SECONDS must be a number of seconds, not $LEAVE_SECONDS"
 [ -r "$CONFIGURATION" ] || fail "the node's configuration $CONFIGURATION is missing: mount it there"
 umask 077
 mkdir -p "$DATA" "$RUNTIME" "$TLS" || fail "cannot make $DATA or $RUNTIME: mount a writable volume at $DATA"
@@ -76,8 +79,59 @@ printf '%s\n' "$users" >"$RUNTIME/users.acl"
 printf '%s\n' "$secrets" >"$RUNTIME/secrets.conf"
 cp "$CONFIGURATION" "$RUNTIME/redis.conf"
 copy_tls
+server=(redis-server "$RUNTIME/redis.conf")
 if [ "$(id -u)" = 0 ]; then
   chown -R redis:redis "$DATA" "$RUNTIME" || fail "cannot give $DATA to the user redis"
-  exec setpriv --reuid=redis --regid=redis --clear-groups redis-server "$RUNTIME/redis.conf"
+  server=(setpriv --reuid=redis --regid=redis --clear-groups "${server[@]}")
 fi
-exec redis-server "$RUNTIME/redis.conf"
+[ "$LEAVE_SECONDS" = 0 ] && exec "${server[@]}"
+
+# Asks the node over the connection that `leave` has opened; answers with the lines of what it says.
+ask() {
+  local line
+  printf '%s\nPING\n' "$1" >&9 || return 1
+  while read -r -t 5 -u 8 line; do
+    [ "$line" = PONG ] && return 0
+    printf '%s\n' "$line"
+  done
+  return 1
+}
+
+# Whether anybody would miss it: a replica, or a master without slots, is not missed. Nor can it be helped where no operator is.
+serves_alone() {
+  local clients own
+  clients=$(ask 'CLIENT LIST TYPE normal') || return 1
+  [[ $clients == *' name=wintrades-operator:'* ]] || return 1
+  own=$(ask 'CLUSTER NODES' | grep myself) || return 1
+  [[ $own == *slave* ]] && return 1
+  # Behind the eight words that each node has come its slots.
+  [ "$(wc -w <<<"$own")" -gt 8 ]
+}
+
+# The operators see a connection of this name, give the node's slots to others, and then it ends.
+leave() {
+  local port tls=() deadline=$((SECONDS + LEAVE_SECONDS))
+  port=$(sed -n 's/^tls-port //p' "$CONFIGURATION")
+  if [ -n "$port" ]; then tls=(--tls --cacert "$TLS/ca.pem"); else port=$(sed -n 's/^port //p' "$CONFIGURATION"); fi
+  coproc node { exec redis-cli -h 127.0.0.1 -p "$port" "${tls[@]}" 2>/dev/null; }
+  # Under numbers that pipelines have too.
+  exec 8<&"${node[0]}" 9>&"${node[1]}"
+  { printf 'AUTH wintrades_operator '; password redis_operator_a; printf '\nCLIENT SETNAME wintrades-leaving\n'; } >&9
+  say "told to end: waiting until others serve what this node serves, at most $LEAVE_SECONDS s"
+  while [ "$SECONDS" -lt "$deadline" ] && serves_alone; do sleep 0.3; done
+  say 'ending'
+}
+
+told=no
+trap 'told=yes' TERM INT
+"${server[@]}" &
+server_id=$!
+wait "$server_id"
+code=$?
+if [ "$told" = yes ]; then
+  leave
+  kill -TERM "$server_id" 2>/dev/null
+  wait "$server_id"
+  code=$?
+fi
+exit "$code"

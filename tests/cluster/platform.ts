@@ -4,10 +4,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { mysqlRows } from '@wintrades/marketdata'
 import { type Target, target } from '@wintrades/operations/drill'
 import { startPlatform } from '@wintrades/operations/supervisor'
 import { createLogger, loadConfig } from '@wintrades/platform'
-import { mysqlOptions } from '@wintrades/platform/mysql'
+import { isServerTrouble, mysqlOptions, PrimaryFinder } from '@wintrades/platform/mysql'
 import { openJournals } from '@wintrades/venue'
 import { LabDataTier } from './data-tier.ts'
 import { type Delays, type Lab, startLab } from './lab/index.ts'
@@ -69,11 +70,19 @@ export async function startLabPlatform(options: LabPlatformOptions = {}): Promis
 
 const READY_TIMEOUT_MS = 120_000
 
-/** The journals in the database, read as an auditor does who may lead nothing. */
+/** The journals and the history in the database, read as an auditor does who may lead nothing. */
 function evidenceIn(database: LabDataTier, dataDirectory: string): Target['openEvidence'] {
   const read = loadConfig({ ...database.environment('us-east'), DATA_DIRECTORY: dataDirectory })
   if (!read.ok) throw new Error(read.faults.map((fault) => fault.message).join('; '))
-  const place = { dataDirectory, mysql: mysqlOptions(read.config) }
+  const mysql = mysqlOptions(read.config)
+  if (mysql === null) throw new Error('the lab names no database')
   const logger = createLogger('drill', { level: 'error' })
-  return (markets) => openJournals(place, { markets, origin: 0, logger })
+  return async (markets) => {
+    const { journals, snapshots } = await openJournals({ dataDirectory, mysql }, { markets, origin: 0, logger })
+    const finder = new PrimaryFinder(mysql, logger)
+    const history = mysqlRows((work) => finder.use(work, HISTORY_DEADLINE_MS, isServerTrouble))
+    return { journals, snapshots, history, close: () => finder.close() }
+  }
 }
+
+const HISTORY_DEADLINE_MS = 60_000

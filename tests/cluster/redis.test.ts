@@ -197,6 +197,36 @@ describe('scaled under load', () => {
   })
 })
 
+describe('told to end, as a service that shrinks or is updated tells its tasks', () => {
+  async function endAndReturn(what: string, ending: readonly LabRedis[]): Promise<void> {
+    const load = startLoad()
+    const began_ms = performance.now()
+    await Promise.all(ending.map((node) => node.stop()))
+    report(what, (performance.now() - began_ms) / 1_000)
+    await load.stop()
+    expect([load.wrong, await missing(redis, KEYS)]).toEqual([[], []])
+    await Promise.all(ending.map((node) => node.start()))
+    await untilSteady(operator, 6)
+    expectLayout(3)
+    expect(await missing(redis, KEYS)).toEqual([])
+  }
+
+  test('a master ends when its replica has taken over', async () => {
+    const [master] = masters() as [LabRedis]
+    await endAndReturn('a master told to end has ended', [master])
+    expect(operator.lines.join('\n')).toContain(`becomes a master (planned): ${master.name} ends`)
+  })
+
+  test('a master and its replica end when others have its slots, with every key', async () => {
+    const [master] = masters() as [LabRedis]
+    const { id } = up().find(({ name }) => name === master.name) ?? {}
+    const [replica] = up().filter((one) => one.master === id)
+    const both = [master, nodes.find(({ name }) => name === replica?.name) as LabRedis]
+    await endAndReturn('a master and its replica told to end have ended', both)
+    expect(operator.lines.some((line) => line.startsWith('slots') && line.endsWith(`: ${master.name} ends`))).toBe(true)
+  })
+})
+
 test('of two operators one acts; when it is gone, the other does', async () => {
   const other = startOperator('asia-pacific', () => listed)
   await until(

@@ -19,9 +19,10 @@ beforeAll(async () => {
   doorPort = ports[0] ?? 0
   ground = await Ground.open((raw, addresses) => {
     network = addresses
-    // Whoever asks from this machine is a client of eu-west.
+    // Whoever asks from this machine is a client of eu-west, or over IPv6 of asia-pacific.
     const regions = raw['regions'] as { networks?: string[] }[]
     Object.assign(regions[1] ?? {}, { networks: [`${addresses.gateway}/32`] })
+    Object.assign(regions[2] ?? {}, { networks: [`${addresses.gateway6}/128`] })
     Object.assign(raw, {
       operations: { stats_port: ports[0], operator_port: ports[1], prometheus_port: ports[2] },
       // As many files as a process may have open on any machine.
@@ -72,6 +73,14 @@ test('a client lands in the region of its network, and in the one that it asks f
   expect(await ownRegion()).toBe('eu-west')
   expect(await askedRegion('asia-pacific')).toBe('asia-pacific')
   expect(await askedRegion('nowhere')).toBe('eu-west')
+})
+
+test('a client over IPv6 is known by its address too', async () => {
+  const answer = await edge.client6('/api/v1/orders')
+  expect([regionOf(answer), answer.text]).toEqual([
+    'asia-pacific',
+    expect.stringContaining(` GET ${network.gateway6} `),
+  ])
 })
 
 test('what is said of the client is what the balancer sees, whatever the client says', async () => {

@@ -76,6 +76,41 @@ test('a node of the cache, a cache of content and an operator killed: no request
   }
 })
 
+test('a stream through the load balancer, over IPv4 and IPv6, brings what is traded', {
+  timeout: DEPLOY_MS,
+}, async () => {
+  const traders = await stack().trading()
+  try {
+    await until('somebody has traded', () => traders.acknowledged.length > 1)
+    const symbol = traders.acknowledged[0]?.trader.symbol ?? ''
+    for (const host of ['127.0.0.1', '[::1]']) expect(await stack().nextTrade(host, symbol)).toContain(symbol)
+  } finally {
+    await traders.close()
+  }
+})
+
+test('the cache grown by Docker’s own command and shrunk by ours: no request fails, no slot is given up', {
+  timeout: DEPLOY_MS,
+}, async () => {
+  const traders = await stack().trading()
+  try {
+    const hasNodes = async (count: number) =>
+      (await stack().command('status')).out.includes(`cache: ${count} redis nodes`)
+    await stack().docker.run(['service', 'scale', '--detach', `${stack().name}_redis_cluster=9`])
+    await until('nine nodes share the slots', () => hasNodes(9), { timeout_ms: 180_000, every_ms: 2_000 })
+    expect((await stack().command('scale', 'cache=9')).code).toBe(0)
+    expect((await stack().command('scale', 'cache=6')).code).toBe(0)
+    await until('six nodes share the slots', () => hasNodes(6), { timeout_ms: 180_000, every_ms: 2_000 })
+    const said = await stack().operatorsSaid()
+    expect(said).toContain(' ends')
+    expect(said).not.toContain('nobody serves them any more')
+    expect(traders.failures).toEqual([])
+    await expectNothingLost(traders)
+  } finally {
+    await traders.close()
+  }
+})
+
 test('the drill of a region without processes: its clients are served by the next within 5 s, and come back', {
   timeout: DEPLOY_MS,
 }, async () => {

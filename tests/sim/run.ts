@@ -196,6 +196,7 @@ class Run {
       ownAccounts: ACCOUNTS,
       venuePaysIn: false,
       faultAt_ms: null,
+      stoppedAt_ms: null,
     }
     const verdict = checkHistory(history)
     for (const { name, evidence } of verdict.checks) {

@@ -6,6 +6,7 @@ export {
   compareHistory,
   type HistoryDifference,
   type HistoryRowsSource,
+  historyEnd,
   mysqlRows,
   rebuildHistory,
   sqliteRows,
@@ -23,7 +24,7 @@ export type { Posting } from './history/postings.ts'
 export * from './history/reader.ts'
 export { HISTORY, PostingKind } from './history/schema.ts'
 export { HistoryNotCaughtUp, type HistoryServer, HistoryUnavailable } from './history/server.ts'
-export { historyPath } from './history/sqlite-files.ts'
+export { historyDirectory, historyPath } from './history/sqlite-files.ts'
 export { openSqliteHistory, SqliteHistoryServer } from './history/sqlite-server.ts'
 export { SqliteHistoryWriter } from './history/sqlite-writer.ts'
 export type { HistoryWriterFigures, HistoryWriterOptions } from './history/writing.ts'

@@ -1,6 +1,5 @@
-// What the main thread and the archiver's thread say to each other, and where the history lies.
+// What the main thread and the archiver's thread say to each other.
 
-import { join } from 'node:path'
 import type { Markets, ShardIndex } from '@wintrades/domain'
 import type { LogLevel } from '@wintrades/platform'
 import type { JournalPlace } from '@wintrades/venue'
@@ -18,8 +17,3 @@ export type ToArchiver =
   /** For how much of the time it may work, 0…1: more than 0. */
   | { readonly kind: 'share'; readonly share: number }
   | { readonly kind: 'stop' }
-
-/** Where the history's files are. */
-export function historyDirectory(dataDirectory: string): string {
-  return join(dataDirectory, 'history')
-}

@@ -4,11 +4,11 @@ import { constants, setPriority } from 'node:os'
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { ShardIndex } from '@wintrades/domain'
-import { MysqlHistoryWriter, SqliteHistoryWriter } from '@wintrades/marketdata'
+import { historyDirectory, MysqlHistoryWriter, SqliteHistoryWriter } from '@wintrades/marketdata'
 import { createLogger } from '@wintrades/platform'
 import { PrimaryFinder } from '@wintrades/platform/mysql'
 import { Archiver, openJournals } from '@wintrades/venue'
-import { type ArchiverThreadOptions, historyDirectory, type ToArchiver } from './archiver-messages.ts'
+import type { ArchiverThreadOptions, ToArchiver } from './archiver-messages.ts'
 
 const IDLE_MS = 200
 /** Of a server's journal, read for one turn: a round trip half around the world for as many commands as an archive takes in meanwhile, … */

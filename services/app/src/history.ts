@@ -1,12 +1,11 @@
 // Where this process reads the history: files of this machine, or this region's MySQL replica and the primary.
 
 import type { Markets } from '@wintrades/domain'
-import { type HistoryReader, openMysqlHistory, openSqliteHistory } from '@wintrades/marketdata'
+import { type HistoryReader, historyDirectory, openMysqlHistory, openSqliteHistory } from '@wintrades/marketdata'
 import type { Logger } from '@wintrades/platform'
 import { observeCircuit } from '@wintrades/platform/circuit-breaker'
 import type { Metrics } from '@wintrades/platform/metrics'
 import { type MysqlOptions, PrimaryFinder } from '@wintrades/platform/mysql'
-import { historyDirectory } from './archiver-messages.ts'
 
 const WATCH_MS = 1_000
 

@@ -30,6 +30,8 @@ export type RedisPlace = {
 const USERS: readonly RedisUser[] = ['app', 'operator', 'replication', 'exporter']
 const MEMORY_MB = 64
 const START_TIMEOUT_MS = 30_000
+/** Shorter than a lab's container is given to stop. */
+const LEAVE_SECONDS = 50
 
 export async function startLabRedis(lab: Lab, place: RedisPlace, options: LabRedisOptions): Promise<LabRedis> {
   const node = new LabRedis(lab, place, options)
@@ -179,7 +181,7 @@ export class LabRedis {
         [tls]: '/run/tls:ro',
         [this.#data]: '/var/lib/redis',
       },
-      environment: { REDIS_TLS: '/run/tls' },
+      environment: { REDIS_TLS: '/run/tls', REDIS_LEAVE_SECONDS: String(LEAVE_SECONDS) },
       command: ['/etc/wintrades/entrypoint.sh'],
     })
     await this.ready()

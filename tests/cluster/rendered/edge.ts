@@ -107,6 +107,11 @@ export class Edge {
     return this.#ask(`https://${this.balancer.address}:${INNER_PORTS.clientsHttps}${path}`, ask)
   }
 
+  /** As a client that comes over IPv6. */
+  client6(path: string, ask: Ask = {}): Promise<Answer> {
+    return this.#ask(`https://[${this.balancer.address6}]:${INNER_PORTS.clientsHttps}${path}`, ask)
+  }
+
   http(host: string, port: number, path: string, ask: Ask = {}): Promise<Answer> {
     return this.#ask(`http://${host}:${port}${path}`, ask)
   }

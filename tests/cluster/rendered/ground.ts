@@ -69,7 +69,8 @@ export class Ground {
     // Here, where there is time for it, and not in the test that is the first to need one.
     for (const image of ['checks', 'varnish', 'mysql', 'redis'] as const) await ensureImage(image, say)
     const id = `wintrades-rendered-${process.pid}`
-    await run('docker', ['network', 'create', id])
+    const prefix6 = `fd77:${(process.pid % 0xffff).toString(16)}:`
+    await run('docker', ['network', 'create', '--ipv6', '--subnet', `${prefix6}:/64`, id])
     const [subnet = '', gateway = ''] = (
       await run('docker', [
         'network',
@@ -80,7 +81,7 @@ export class Ground {
       ])
     ).split(' ')
     const raw = parse(readFileSync(join(REPOSITORY, 'topology.example.yml'), 'utf8'))
-    change(raw, { subnet, gateway: gateway.split('/')[0] ?? '' })
+    change(raw, { subnet, gateway: gateway.split('/')[0] ?? '', gateway6: `${prefix6}:1` })
     const result = readTopology(
       raw,
       ORDER.map((name) => ({ name, regions: ORDER })),
@@ -144,13 +145,15 @@ export class Ground {
     const args = [...network, ...aliases, ...mounts(files), ...variables(environment), ...flags, imageName, ...command]
     const id = await run('docker', ['run', '--detach', '--label', 'wintrades.rendered', ...args])
     this.#containers.push(id)
-    const address = await run('docker', [
-      'inspect',
-      id,
-      '--format',
-      '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}',
-    ])
-    return new Container(id, address)
+    const [address = '', address6 = ''] = (
+      await run('docker', [
+        'inspect',
+        id,
+        '--format',
+        '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.GlobalIPv6Address}}{{end}}',
+      ])
+    ).split(' ')
+    return new Container(id, address, address6)
   }
 
   /** Memory that containers share; `options` of the mount, such as `mode=1777`. */
@@ -178,15 +181,18 @@ export class Ground {
   }
 }
 
-export type NetworkAddresses = { readonly subnet: string; readonly gateway: string }
+/** `gateway`, `gateway6`: this machine, as containers see it. */
+export type NetworkAddresses = { readonly subnet: string; readonly gateway: string; readonly gateway6: string }
 
 export class Container {
   readonly address: string
+  readonly address6: string
   readonly #id: string
 
-  constructor(id: string, address: string) {
+  constructor(id: string, address: string, address6: string) {
     this.#id = id
     this.address = address
+    this.address6 = address6
   }
 
   async stop(): Promise<void> {

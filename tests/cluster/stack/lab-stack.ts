@@ -2,11 +2,13 @@
 // of it is left when it is closed.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { Agent } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Docker, ensureSwarm, readInfo } from '@wintrades/operations/deployment'
 import { filledOf, Traders } from '@wintrades/operations/drill'
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest'
+import { WebSocket } from 'ws'
 import { parseDocument } from 'yaml'
 import { type Answer, wintrades } from '../command-line.ts'
 import { ensureDocker } from '../lab/docker.ts'
@@ -14,6 +16,7 @@ import { deploymentEnvironment, writeLabTopology } from './lab-topology.ts'
 
 const PORTS = { http: 28_080, https: 28_443 }
 const SHOWN_LINES = 100
+const STREAM_MS = 20_000
 /** Several of one machine must not be taken for each other. */
 const NAME = `wttest${process.pid % 100_000}`
 
@@ -127,8 +130,37 @@ export class LabStack {
   }
 
   async trading(): Promise<Traders> {
-    const ca = readFileSync(join(this.folder, 'ssl', 'wintradesgo.crt'), 'utf8')
-    return await Traders.start(`https://${this.#ground.address}:${PORTS.https}`, ca, REGIONS)
+    return await Traders.start(`https://${this.#ground.address}:${PORTS.https}`, this.#authority, REGIONS)
+  }
+
+  /** What a stream of trades says first of one that happens from now on. `host`: where the load balancer is asked. */
+  async nextTrade(host: string, symbol: string): Promise<string> {
+    const url = `wss://${host}:${PORTS.https}/ws`
+    const agent = new Agent({ ca: this.#authority, servername: 'localhost' })
+    const socket = new WebSocket(url, { agent, handshakeTimeout: STREAM_MS })
+    try {
+      return await new Promise((resolve, reject) => {
+        socket.once('error', reject)
+        socket.once('close', (code) => reject(new Error(`${url} was closed: ${code}`)))
+        socket.once('open', () => {
+          socket.send(JSON.stringify({ id: '1', op: 'subscribe', channels: [{ channel: 'trades', symbol }] }))
+        })
+        socket.on('message', (data) => {
+          const text = String(data)
+          if (text.includes('"update"')) resolve(text)
+        })
+        setTimeout(() => reject(new Error(`no trade from ${url}`)), STREAM_MS).unref()
+      })
+    } finally {
+      socket.terminate()
+    }
+  }
+
+  /** Everything that the operators have said. */
+  async operatorsSaid(): Promise<string> {
+    const services = REGIONS.map((region) => `${this.name}_operator_${region.replaceAll('-', '_')}`)
+    const logs = await Promise.all(services.map((name) => this.docker.run(['service', 'logs', '--raw', name])))
+    return logs.join('\n')
   }
 
   /** What they say since then: balancers, which log what did not end well, operators, and what processes warn of. */
@@ -148,6 +180,11 @@ export class LabStack {
           .join('\n')}`,
       )
     }
+  }
+
+  /** Of the load balancer's certificate, which nobody else vouches for. */
+  get #authority(): string {
+    return readFileSync(join(this.folder, 'ssl', 'wintradesgo.crt'), 'utf8')
   }
 
   get #topology(): string {

@@ -70,6 +70,13 @@ export async function compareHistory(
   return differences
 }
 
+/** The last batch that the shard's history has; 0: none, or there is no history. */
+export async function historyEnd(source: HistoryRowsSource, shard: ShardIndex): Promise<number> {
+  const query = sql`select ${sql.ref('seq')} from ${sql.table('progress')} where ${sql.ref('shard')} = ${shard}`
+  const [row] = await source.rows(shard, query.compile(compilingQueries(source.dialect)))
+  return Number(row?.['seq'] ?? 0)
+}
+
 /** Writes a shard's history anew, from its batches and their events, into an empty directory; returns where it can be compared. */
 export async function rebuildHistory(
   directory: string,
@@ -123,12 +130,14 @@ async function* differencesOf(
   actual: HistoryRowsSource,
   options: CompareOptions,
 ): AsyncGenerator<HistoryDifference> {
+  // One that is rebuilt from a snapshot on says that it begins there.
+  const columns = columnsOf(table).filter((column) => column !== 'first_seq' || (options.afterSeq ?? 0) === 0)
   const [left, right] = [pagesOf(table, expected, options), pagesOf(table, actual, options)]
   let [one, other] = [await left.next(), await right.next()]
   for (;;) {
     if (one.done === true && other.done === true) return
     const order = one.done === true ? 1 : other.done === true ? -1 : compareKeys(KEYS[table], one.value, other.value)
-    if (order !== 0 || !isSame(table, one.value, other.value)) {
+    if (order !== 0 || !isSame(columns, one.value, other.value)) {
       yield {
         table,
         expected: order <= 0 ? (one.value as Row) : null,
@@ -197,8 +206,8 @@ function compareKeys(key: readonly string[], one: Row, other: Row): number {
   return 0
 }
 
-function isSame(table: ComparedTable, one: Row | undefined, other: Row | undefined): boolean {
-  return columnsOf(table).every((column) => one?.[column] === other?.[column])
+function isSame(columns: readonly string[], one: Row | undefined, other: Row | undefined): boolean {
+  return columns.every((column) => one?.[column] === other?.[column])
 }
 
 function indexOf(table: ComparedTable): Readonly<Record<string, true>> {

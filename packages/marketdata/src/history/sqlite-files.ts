@@ -13,6 +13,11 @@ import { HISTORY } from './schema.ts'
 const WAL_AUTOCHECKPOINT_PAGES = 32_768
 const WRITER_CACHE_KB = 65_536
 
+/** Where a process that keeps its data in files has its history. */
+export function historyDirectory(dataDirectory: string): string {
+  return join(dataDirectory, 'history')
+}
+
 /** `<directory>/us-east.sqlite`. */
 export function historyPath(directory: string, shard: Shard): string {
   return join(directory, `${shard.name}.sqlite`)

@@ -52,8 +52,13 @@ export type Verdict = {
     readonly shardsWhole: number
   }
   /** Longest time without an acknowledgement that ended after the fault: per shard, and over all. */
-  readonly silence_ms: { readonly overall: number; readonly byShard: ReadonlyMap<ShardIndex, number> }
+  readonly silence: { readonly overall: Silence; readonly byShard: ReadonlyMap<ShardIndex, Silence> }
 }
+
+/** Between two acknowledgements that follow one another, by the clients' clock. */
+export type Silence = { readonly from_ms: number; readonly to_ms: number }
+
+export const lengthOf_ms = ({ from_ms, to_ms }: Silence): number => to_ms - from_ms
 
 const EVIDENCE_MAX = 5
 
@@ -75,7 +80,7 @@ export function checkHistory(history: History): Verdict {
     passed: checks.every((check) => check.passed),
     checks,
     counts: count(history, shards),
-    silence_ms: silence(history),
+    silence: silence(history),
   }
 }
 
@@ -442,7 +447,7 @@ function count(history: History, shards: readonly JudgedShard[]): Verdict['count
   }
 }
 
-function silence(history: History): Verdict['silence_ms'] {
+function silence(history: History): Verdict['silence'] {
   const times: number[] = []
   const byShard = new Map<ShardIndex, number[]>(history.shards.map((shard) => [shard.shard, []]))
   for (const { answer, answeredAt_ms, shard } of history.sendings) {
@@ -451,19 +456,22 @@ function silence(history: History): Verdict['silence_ms'] {
     byShard.get(shard)?.push(answeredAt_ms)
   }
   return {
-    overall: longestGap(times, history.faultAt_ms),
-    byShard: new Map([...byShard].map(([shard, of]) => [shard, longestGap(of, history.faultAt_ms)])),
+    overall: longestGap(times, history),
+    byShard: new Map([...byShard].map(([shard, of]) => [shard, longestGap(of, history)])),
   }
 }
 
-/** The longest time between two acknowledgements of which the later came after `from_ms`. */
-export function longestGap(times_ms: readonly number[], from_ms: number | null): number {
+/** The longest time between two acknowledgements, the later of them after the fault, the earlier while clients traded; without length where there is none. */
+export function longestGap(
+  times_ms: readonly number[],
+  { faultAt_ms, stoppedAt_ms }: Pick<History, 'faultAt_ms' | 'stoppedAt_ms'>,
+): Silence {
   const sorted = [...times_ms].sort((a, b) => a - b)
-  let longest = 0
+  let longest: Silence = { from_ms: 0, to_ms: 0 }
   for (let i = 1; i < sorted.length; i++) {
-    const end = sorted[i] as number
-    if (from_ms !== null && end < from_ms) continue
-    longest = Math.max(longest, end - (sorted[i - 1] as number))
+    const gap = { from_ms: sorted[i - 1] as number, to_ms: sorted[i] as number }
+    if (gap.to_ms < (faultAt_ms ?? 0) || gap.from_ms > (stoppedAt_ms ?? Number.POSITIVE_INFINITY)) continue
+    if (lengthOf_ms(gap) > lengthOf_ms(longest)) longest = gap
   }
   return longest
 }

@@ -69,6 +69,11 @@ export class JournalFollower {
     return { shard, journal: this.#entries, base: this.#base, snapshots }
   }
 
+  /** Whether there are batches that were not copied. */
+  async hasGrown(): Promise<boolean> {
+    return ((await this.#journal.extent())?.last ?? 0) > this.#seq
+  }
+
   close(): void {
     if (this.#closed) return
     this.#closed = true

@@ -114,4 +114,6 @@ export type History = {
   readonly venuePaysIn: boolean
   /** When the fault was made, by the clients' clock; null: none was. */
   readonly faultAt_ms: number | null
+  /** When clients stopped sending anything new, by the same clock: later they only ask what became of what they sent; null: they never did. */
+  readonly stoppedAt_ms: number | null
 }

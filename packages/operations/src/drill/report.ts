@@ -29,7 +29,7 @@ export function renderVerdict(verdict: Verdict): string {
     `  ${counts.sendings} commands sent: ${counts.acknowledged} acknowledged (${counts.duplicates} by the original answer), ` +
       `${counts.rejected} rejected, ${counts.denied} denied, ${counts.unknown} unknown`,
     `  ${counts.batches} batches replayed: ${counts.commands} commands, ${counts.trades} trades; ` +
-      `${counts.shardsWhole} of ${verdict.silence_ms.byShard.size} shards from their first batch`,
+      `${counts.shardsWhole} of ${verdict.silence.byShard.size} shards from their first batch`,
   )
   return lines.join('\n')
 }

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Markets, readMarkets } from '@wintrades/domain'
+import { type HistoryRowsSource, historyDirectory, sqliteRows } from '@wintrades/marketdata'
 import { readYamlFile } from '@wintrades/platform'
 import { type Journal, journalPath, SnapshotFiles, type SnapshotStore, SqliteJournal } from '@wintrades/venue'
 import { inRepository } from '../repository.ts'
@@ -18,8 +19,14 @@ export type RegionProcess = {
   readonly httpPort: number
 }
 
-/** A platform's journals, by shard, and its snapshots. Each journal is closed by who opened them. */
-export type Evidence = { readonly journals: readonly Journal[]; readonly snapshots: SnapshotStore }
+/** A platform's journals, by shard, its snapshots, and the history that it has written. */
+export type Evidence = {
+  /** Each is closed by who opened them. */
+  readonly journals: readonly Journal[]
+  readonly snapshots: SnapshotStore
+  readonly history: HistoryRowsSource
+  close(): void
+}
 
 /** One shard as a region's process sees it (`GET /health/region`). */
 export type ShardHealth = {
@@ -94,6 +101,8 @@ function filesIn(dataDirectory: string): Target['openEvidence'] {
   return async (markets) => ({
     journals: markets.shards.map((shard) => new SqliteJournal(journalPath(dataDirectory, shard))),
     snapshots: new SnapshotFiles(dataDirectory, markets),
+    history: sqliteRows(historyDirectory(dataDirectory), markets),
+    close: () => {},
   })
 }
 

@@ -5,15 +5,16 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { AccountId, Markets, Shard } from '@wintrades/domain'
 import type { Journal } from '@wintrades/venue'
-import { checkHistory } from './checker.ts'
+import { checkHistory, lengthOf_ms } from './checker.ts'
 import { type Customer, openCustomers } from './customers.ts'
 import { collectReplicas, JournalFollower } from './evidence.ts'
-import type { History, Sending } from './history.ts'
+import type { History, Sending, ShardRecord } from './history.ts'
 import { LoadClient } from './load.ts'
 import { Population, seededRandom } from './population.ts'
 import { checkFigures, type DrillResult, type Figure } from './report.ts'
-import type { Target } from './target.ts'
+import type { Evidence, Target } from './target.ts'
 import { healthOrNull, newTimeline, type Timeline, until, watchLeaders } from './watch.ts'
+import { compareWrittenHistory, type WrittenHistory } from './written-history.ts'
 
 /** What a fault has to work with. */
 export type FaultGround = {
@@ -69,6 +70,7 @@ class TradingDrill {
   readonly #start_ms = performance.now()
   readonly #watching = new AbortController()
   #customers: readonly Customer[] = []
+  #evidence: Evidence | null = null
   #followers: readonly JournalFollower[] = []
 
   constructor(options: DrillOptions) {
@@ -83,12 +85,14 @@ class TradingDrill {
     this.#watching.abort()
     for (const customer of this.#customers) customer.close()
     for (const follower of this.#followers) follower.close()
+    this.#evidence?.close()
   }
 
   async run(): Promise<DrillResult> {
     const { target, markets, seconds, signal } = this.#options
     const before = await this.#waitUntilWhole()
-    const { journals, snapshots } = await target.openEvidence(markets)
+    this.#evidence = await target.openEvidence(markets)
+    const { journals, snapshots } = this.#evidence
     this.#followers = await Promise.all(
       markets.shards.map((shard) => JournalFollower.open(shard, journals[shard.index] as Journal, snapshots)),
     )
@@ -108,6 +112,7 @@ class TradingDrill {
     const concerned = await this.#options.fault.make({ target, markets, shard, timeline: this.#timeline, signal })
     await pause(seconds * 600, undefined, { signal })
     load.abort()
+    const stoppedAt_ms = this.#now_ms()
     const patience = setTimeout(() => giveUp.abort(), SETTLE_TIMEOUT_MS)
     await trading
     clearTimeout(patience)
@@ -127,8 +132,18 @@ class TradingDrill {
       ownAccounts: this.#customers.map((customer) => customer.account),
       venuePaysIn: true,
       faultAt_ms,
+      stoppedAt_ms,
     }
-    return this.#judge(history, concerned, after === before)
+    return this.#judge(history, concerned, after === before, await this.#compareHistory(this.#evidence, shards))
+  }
+
+  /** Null: somebody else trades on, and the history with them. */
+  async #compareHistory({ history }: Evidence, records: readonly ShardRecord[]): Promise<WrittenHistory | null> {
+    const written = await compareWrittenHistory(records, history, this.#options.markets)
+    const grown = await Promise.all(this.#followers.map((follower) => follower.hasGrown()))
+    if (written.faults.length === 0 || !grown.includes(true)) return written
+    this.#timeline.note('the history was not compared with the journal: others trade on')
+    return null
   }
 
   #now_ms(): number {
@@ -167,20 +182,26 @@ class TradingDrill {
     return whole
   }
 
-  #judge(history: History, concerned: readonly Shard[], whole: boolean): DrillResult {
+  #judge(history: History, concerned: readonly Shard[], whole: boolean, written: WrittenHistory | null): DrillResult {
     const { name: prefix, silence_seconds_max: limit } = this.#options.fault
     const verdict = checkHistory(history)
-    const silences_ms = concerned.map(({ index }) => verdict.silence_ms.byShard.get(index) ?? 0)
-    const silence_seconds = Math.max(0, ...silences_ms) / 1_000
+    const silences = concerned.flatMap(({ index, name }) => {
+      const silence = verdict.silence.byShard.get(index)
+      return silence === undefined ? [] : [{ name, ...silence }]
+    })
+    const [longest] = silences.sort((a, b) => lengthOf_ms(b) - lengthOf_ms(a))
+    const silence_seconds = longest === undefined ? 0 : lengthOf_ms(longest) / 1_000
+    const when = longest === undefined ? '' : `, of ${longest.name} from ${(longest.from_ms / 1_000).toFixed(3)} s on`
     const unsettled = unsettledCount(history.sendings)
     const conditions = [
       {
-        text: `acknowledgements again within ${limit} s: ${silence_seconds.toFixed(3)} s`,
+        text: `acknowledgements again within ${limit} s: ${silence_seconds.toFixed(3)} s${when}`,
         passed: silence_seconds <= limit,
       },
       { text: 'every region serves every shard again', passed: whole },
       { text: 'every unknown was settled by asking again', passed: unsettled === 0 },
       { text: 'clients were acknowledged', passed: verdict.counts.acknowledged > 0 },
+      ...(written === null ? [] : [historyCondition(written)]),
     ]
     const figure = (name: string, value: number, unit: string, reference: number | null): Figure => ({
       name: `${prefix}.${name}`,
@@ -195,7 +216,7 @@ class TradingDrill {
       timeline: this.#timeline.entries,
       figures: [
         figure('silence_of_shard', silence_seconds, 's', limit),
-        figure('silence_overall', verdict.silence_ms.overall / 1_000, 's', null),
+        figure('silence_overall', lengthOf_ms(verdict.silence.overall) / 1_000, 's', null),
         figure('acknowledged', verdict.counts.acknowledged, 'commands', null),
         figure('unknown_sendings', verdict.counts.unknown, 'commands', null),
         figure('unsettled', unsettled, 'commands', 0),
@@ -203,6 +224,11 @@ class TradingDrill {
       ],
     }
   }
+}
+
+function historyCondition({ batches, faults }: WrittenHistory): { readonly text: string; readonly passed: boolean } {
+  const text = `the history, rebuilt from the journals, is row for row the one that was written (${batches} batches)`
+  return { text: [text, ...faults].join('\n      '), passed: faults.length === 0 && batches > 0 }
 }
 
 /** Commands whose every answer was `unknown`. */

@@ -326,9 +326,11 @@ describe('evidence', () => {
     )
   })
 
-  it('takes the longest silence that ends after the fault', () => {
-    expect(longestGap([0, 500, 510, 520, 900, 910], 515)).toBe(380)
-    expect(longestGap([0, 500, 510, 520, 900, 910], null)).toBe(500)
-    expect(longestGap([], null)).toBe(0)
+  it('takes the longest silence that ends after the fault and begins while clients trade', () => {
+    const times = [0, 500, 510, 520, 900, 910]
+    expect(longestGap(times, { faultAt_ms: 515, stoppedAt_ms: null })).toEqual({ from_ms: 520, to_ms: 900 })
+    expect(longestGap(times, { faultAt_ms: 505, stoppedAt_ms: 515 })).toEqual({ from_ms: 500, to_ms: 510 })
+    expect(longestGap(times, { faultAt_ms: null, stoppedAt_ms: null })).toEqual({ from_ms: 0, to_ms: 500 })
+    expect(longestGap([], { faultAt_ms: null, stoppedAt_ms: null })).toEqual({ from_ms: 0, to_ms: 0 })
   })
 })

@@ -262,6 +262,7 @@ export class RecordedVenue {
       ownAccounts: [ALICE, BOB],
       venuePaysIn: false,
       faultAt_ms: null,
+      stoppedAt_ms: null,
     }
   }
 

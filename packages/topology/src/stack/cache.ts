@@ -19,6 +19,9 @@ import { REDIS_CERTIFICATE_NAME, REDIS_USERS, SECRETS } from './secrets.ts'
 const BUFFERS_MB = 64
 /** A node that was changed is to have its data again before the next is. */
 const BETWEEN_NODES_SECONDS = 30
+/** A node that is told to end waits this long at most until others have what it serves. */
+const LEAVE_SECONDS = 90
+const STOP_SECONDS = LEAVE_SECONDS + 30
 
 export function cacheServices(topology: Topology): Record<string, Yaml> {
   return { redis_cluster: cache(topology) }
@@ -37,6 +40,7 @@ function cache(topology: Topology): Yaml {
     image: topology.images.redis,
     entrypoint: ['/etc/wintrades/entrypoint.sh'],
     hostname: 'redis-{{.Task.Slot}}',
+    environment: { REDIS_LEAVE_SECONDS: String(LEAVE_SECONDS) },
     cap_drop: ['ALL'],
     cap_add: ROOT_THEN_USER,
     configs: [
@@ -59,7 +63,7 @@ function cache(topology: Topology): Yaml {
       retries: 4,
       start_seconds: 120,
     }),
-    stop_grace_period: '30s',
+    stop_grace_period: `${STOP_SECONDS}s`,
     logging: loggingOf(topology),
     deploy: deployOf(topology, {
       replicas: nodes,

@@ -23,7 +23,7 @@ export type Layout = {
 }
 
 /** Redis Cluster decides by majority of its masters. */
-const MASTERS_MIN = 3
+export const MASTERS_MIN = 3
 
 export function masterCount(nodeCount: number, replicasPerMaster: number): number {
   const wanted = Math.floor(nodeCount / (1 + replicasPerMaster))

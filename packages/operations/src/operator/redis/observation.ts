@@ -20,6 +20,8 @@ export type ObservedNode = {
   readonly region: string
   /** Whether the operator's file names it; another one is to leave the cluster. */
   readonly isListed: boolean
+  /** It was told to end and waits to be relieved of its slots. */
+  readonly isLeaving: boolean
   /** Where it answers, or last did. */
   readonly ip: string
   readonly port: number

@@ -139,7 +139,7 @@ function nodeStatus(node: Observation['nodes'][number]): object {
   const role = own.isMaster ? 'master' : 'replica'
   return {
     ...place,
-    state: 'up',
+    state: node.isLeaving ? 'leaving' : 'up',
     id: own.id,
     role,
     master: own.masterId,

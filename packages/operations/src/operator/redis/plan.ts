@@ -5,7 +5,7 @@
 
 import type { Action } from './action.ts'
 import { type NodeId, type NodeView, SLOTS } from './cluster-nodes.ts'
-import { type Layout, layout, slotMoves } from './layout.ts'
+import { type Layout, layout, MASTERS_MIN, slotMoves } from './layout.ts'
 import { isLive, type LiveNode, type Observation, type ObservedNode, ownView } from './observation.ts'
 
 export type PlanSettings = {
@@ -51,6 +51,7 @@ export function plan(observation: Observation, settings: PlanSettings = PLAN_SET
     serveSlots(scene) ??
     finishMigrations(scene) ??
     followMasters(scene) ??
+    relieve(scene) ??
     beforeRearranging(scene) ??
     promoteMasters(scene) ??
     placeReplicas(scene) ??
@@ -197,9 +198,13 @@ function heirOf(masterId: NodeId, live: readonly LiveNode[]): LiveNode | null {
   return replicas.reduce<LiveNode | null>((best, one) => {
     if (best === null) return one
     const difference =
-      Number(one.isListed) - Number(best.isListed) || one.state.replicationOffset - best.state.replicationOffset
+      Number(isToStay(one)) - Number(isToStay(best)) || one.state.replicationOffset - best.state.replicationOffset
     return difference > 0 || (difference === 0 && one.name < best.name) ? one : best
   }, null)
+}
+
+function isToStay({ isListed, isLeaving }: LiveNode): boolean {
+  return isListed && !isLeaving
 }
 
 /** While nodes tell each other who owns what, nothing is decided on it. */
@@ -254,7 +259,8 @@ function finishMigrations(scene: Scene): Plan | null {
     const going = new Map<LiveNode, number[]>()
     for (const [slot, to] of own.migrating) {
       const receiver = byId.get(to)
-      if (receiver?.isListed && ownView(receiver).isMaster) going.set(receiver, [...(going.get(receiver) ?? []), slot])
+      const canTake = receiver !== undefined && isToStay(receiver) && ownView(receiver).isMaster
+      if (canTake) going.set(receiver, [...(going.get(receiver) ?? []), slot])
       else dead.push(slot)
     }
     for (const [slot, from] of own.importing) {
@@ -286,14 +292,51 @@ function followMasters({ live, byId }: Scene): Plan | null {
   return act(actions)
 }
 
-function beforeRearranging({ nodes, settings }: Scene): Plan | null {
-  const away = nodes.filter((node) => node.isListed && !isLive(node) && node.silent_ms < settings.replace_ms)
-  if (away.length === 0) return null
-  const most_ms = Math.max(...away.map(({ silent_ms }) => silent_ms))
-  return wait(
-    `every slot is served; ${names(away)} silent for ${lapse(most_ms)}, ` +
-      `nothing is rearranged for that before ${Math.round(settings.replace_ms / 1_000)} s`,
+/**
+ * Who was told to end gives what it serves to its replica, or, where that ends too, to the other masters. Where too few would stay nobody is relieved:
+ * they end with their slots, and come back with them.
+ */
+function relieve(scene: Scene): Plan | null {
+  const { live, owned } = scene
+  const staying = live.filter(isToStay)
+  const receivers = staying.filter(({ state }) => owned.has(state.id))
+  if (staying.length < MASTERS_MIN || receivers.length === 0) return null
+  const actions: Action[] = []
+  const waiting: string[] = []
+  for (const node of live) {
+    const slots = owned.get(node.state.id)
+    if (slots === undefined || isToStay(node)) continue
+    const why = `${node.name} ends`
+    const replicas = staying.filter((one) => ownView(one).masterId === node.state.id)
+    const heir = replicas.find(({ state }) => state.isFollowing)
+    if (heir !== undefined) actions.push({ kind: 'promote', node: heir.name, how: 'planned', why })
+    else if (replicas.length > 0) waiting.push(`${why}, and waits until ${names(replicas)} follows it`)
+    else actions.push(...sharedOut(slots, node, receivers, why))
+  }
+  return act(actions) ?? (waiting.length > 0 ? wait(waiting.join('; ')) : null)
+}
+
+function sharedOut(slots: readonly number[], from: LiveNode, receivers: readonly LiveNode[], why: string): Action[] {
+  const each = Math.ceil(slots.length / receivers.length)
+  return receivers.flatMap(({ name }, index) =>
+    parts(slots.slice(index * each, (index + 1) * each)).map(
+      (part): Action => ({ kind: 'move', from: from.name, to: name, slots: part, why }),
+    ),
   )
+}
+
+function beforeRearranging({ nodes, settings }: Scene): Plan | null {
+  const listed = nodes.filter(({ isListed }) => isListed)
+  const away = listed.filter((node) => !isLive(node) && node.silent_ms < settings.replace_ms)
+  const ending = listed.filter((node) => isLive(node) && node.isLeaving)
+  if (away.length === 0 && ending.length === 0) return null
+  const most_ms = Math.max(0, ...away.map(({ silent_ms }) => silent_ms))
+  const seen = [
+    ...(ending.length === 0 ? [] : [`${names(ending)} ends`]),
+    ...(away.length === 0 ? [] : [`${names(away)} silent for ${lapse(most_ms)}`]),
+  ]
+  const until = `nothing is rearranged for that before ${Math.round(settings.replace_ms / 1_000)} s`
+  return wait(`every slot is served; ${seen.join(', ')}, ${until}`)
 }
 
 function promoteMasters(scene: Scene): Plan | null {

@@ -26,13 +26,20 @@ type Place = {
   readonly port: number
 }
 type Memory = { lastId: NodeId | null; answeredAt_ms: number }
-type Look = { readonly state: NodeState | null; readonly isLoading: boolean; readonly operators: ReadonlySet<string> }
+type Look = {
+  readonly state: NodeState | null
+  readonly isLoading: boolean
+  readonly isLeaving: boolean
+  readonly operators: ReadonlySet<string>
+}
 
 const LOOKUP_TIMEOUT_MS = 1_500
 const NODES_MAX = 256
-/** An operator whose connection has been idle for longer is not there any more, or is stuck. */
-const OPERATOR_IDLE_SECONDS_MAX = 15
+/** Whose connection has been idle for longer is not there any more, or is stuck. */
+const CLIENT_IDLE_SECONDS_MAX = 15
 export const OPERATOR_CLIENT_PREFIX = 'wintrades-operator:'
+/** The connection that a node's entrypoint (deployment/redis/entrypoint.sh) has to it while it waits to be let go. */
+const LEAVING_CLIENT = 'wintrades-leaving'
 
 export class NodeWatch {
   readonly #listed: () => readonly ListedNode[]
@@ -131,9 +138,9 @@ export class NodeWatch {
     const now_ms = performance.now()
     if (look.state !== null || look.isLoading) memory.answeredAt_ms = now_ms
     if (look.state !== null) memory.lastId = look.state.id
-    const { state, isLoading, operators } = look
+    const { operators, ...seen } = look
     const silent_ms = now_ms - memory.answeredAt_ms
-    return { node: { ...place, state, isLoading, silent_ms, lastId: memory.lastId }, operators }
+    return { node: { ...place, ...seen, silent_ms, lastId: memory.lastId }, operators }
   }
 
   async #ask(place: Place): Promise<Look> {
@@ -155,7 +162,8 @@ export class NodeWatch {
       const follows = fields.has('master_host') ? `${fields.get('master_host')}:${fields.get('master_port')}` : null
       const replicationOffset = Number(offset ?? 0)
       const state = { id: own.id, view, keys: Number(keys), isFollowing, follows, replicationOffset }
-      return { state, isLoading: false, operators: clients instanceof Error ? new Set() : operatorsIn(String(clients)) }
+      const names = clients instanceof Error ? [] : clientsIn(String(clients))
+      return { state, isLoading: false, isLeaving: names.includes(LEAVING_CLIENT), operators: operatorsOf(names) }
     } catch {
       return NOTHING // It does not answer: that is the observation.
     }
@@ -182,7 +190,7 @@ export class NodeWatch {
   }
 }
 
-const NOTHING: Look = { state: null, isLoading: false, operators: new Set() }
+const NOTHING: Look = { state: null, isLoading: false, isLeaving: false, operators: new Set() }
 
 /** Nodes that only the cluster knows: neither a listed one that answers, nor who a silent listed one was. */
 function unlisted(listed: readonly ObservedNode[], seen: ReadonlySet<NodeId>, places: readonly Place[]): NodeView[] {
@@ -206,14 +214,18 @@ function infoFields(text: string): Map<string, string> {
   return new Map(pairs)
 }
 
-function operatorsIn(clients: string): Set<string> {
-  const names = clients.split('\n').flatMap((line) => {
-    const name = / name=(\S+)/.exec(line)?.[1] ?? ''
+/** Names of those that have asked something lately. */
+function clientsIn(list: string): string[] {
+  return list.split('\n').flatMap((line) => {
+    const name = / name=(\S+)/.exec(line)?.[1]
     const idle_seconds = Number(/ idle=(\d+)/.exec(line)?.[1] ?? 0)
-    const isThere = name.startsWith(OPERATOR_CLIENT_PREFIX) && idle_seconds <= OPERATOR_IDLE_SECONDS_MAX
-    return isThere ? [name.slice(OPERATOR_CLIENT_PREFIX.length)] : []
+    return name === undefined || idle_seconds > CLIENT_IDLE_SECONDS_MAX ? [] : [name]
   })
-  return new Set(names)
+}
+
+function operatorsOf(names: readonly string[]): Set<string> {
+  const operators = names.filter((name) => name.startsWith(OPERATOR_CLIENT_PREFIX))
+  return new Set(operators.map((name) => name.slice(OPERATOR_CLIENT_PREFIX.length)))
 }
 
 async function addressesOf(host: string): Promise<readonly string[]> {

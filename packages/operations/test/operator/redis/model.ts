@@ -11,6 +11,7 @@ export type ModelNode = {
   id: NodeId
   isUp: boolean
   isListed: boolean
+  isLeaving: boolean
   /** Changes with a restart elsewhere; others reach it only where they last knew it. */
   address: number
   silent_ms: number
@@ -39,6 +40,7 @@ export class ModelCluster {
       id: this.#newId(),
       isUp: true,
       isListed: true,
+      isLeaving: false,
       address: this.#newAddress(),
       silent_ms: 0,
       masterId: null,
@@ -83,6 +85,7 @@ export class ModelCluster {
           name: node.name,
           region: node.isListed ? node.region : '',
           isListed: node.isListed,
+          isLeaving: node.isLeaving,
           ip: '10.0.0.1',
           port: node.address,
           silent_ms: node.silent_ms,

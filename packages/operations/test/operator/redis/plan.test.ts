@@ -103,6 +103,59 @@ describe('scaling', () => {
   })
 })
 
+describe('nodes that were told to end', () => {
+  /** As their entrypoints do: each goes as soon as it serves nothing. */
+  const letGo = (cluster: ModelCluster, leaving: readonly ModelNode[]) => {
+    for (const node of leaving) node.isLeaving = true
+    for (let round = 0; round < 50; round += 1) {
+      for (const node of leaving) if (node.slots.size === 0) cluster.kill(node)
+      if (leaving.every(({ isUp }) => !isUp)) return
+      for (const action of plan(cluster.observe()).actions) cluster.apply(action)
+      cluster.settle()
+    }
+    throw new Error(`not let go: ${plan(cluster.observe()).line}`)
+  }
+
+  test('a master ends after its replica has taken over, without a slot moved; back again, it is a replica', () => {
+    const cluster = formed(6)
+    const [master] = masters(cluster) as [ModelNode]
+    letGo(cluster, [master])
+    expect([cluster.moved, cluster.keys.size]).toEqual([0, SLOTS])
+    master.isLeaving = false
+    cluster.start(master, { elsewhere: true })
+    reconcile(cluster)
+    expectWhole(cluster)
+    expect(cluster.keys.size).toBe(SLOTS)
+  })
+
+  test.each([0, 1, 2, 3, 4, 5, 6])(
+    'any three of nine, number %i of them and two more, end without losing a key',
+    (first) => {
+      const cluster = formed(9)
+      const leaving = [cluster.nodes[first], cluster.nodes[first + 1], cluster.nodes[first + 2]] as ModelNode[]
+      letGo(cluster, leaving)
+      for (const node of leaving) node.isListed = false
+      reconcile(cluster)
+      expectWhole(cluster)
+      expect([masters(cluster).length, cluster.keys.size]).toEqual([3, SLOTS])
+    },
+  )
+
+  test('a master and its replica of nine end together: its slots move', () => {
+    const cluster = formed(9)
+    const [master] = masters(cluster) as [ModelNode]
+    letGo(cluster, [master, ...cluster.nodes.filter(({ masterId }) => masterId === master.id)])
+    expect(cluster.keys.size).toBe(SLOTS)
+    expect(cluster.moved).toBeGreaterThan(0)
+  })
+
+  test('when all are told to end, nothing is moved', () => {
+    const cluster = formed(6)
+    for (const node of cluster.nodes) node.isLeaving = true
+    expect(plan(cluster.observe())).toMatchObject({ verdict: 'wait', actions: [] })
+  })
+})
+
 describe('faults', () => {
   test('all restart elsewhere: they meet again, and no slot moves', () => {
     const cluster = formed(6)
@@ -194,7 +247,7 @@ describe('faults', () => {
 
 test('whatever happens to whichever nodes, it ends whole, even, spread over regions, with no key moved away from', () => {
   const event = fc.record({
-    kind: fc.constantFrom('kill', 'move', 'wipe-replica', 'add', 'remove', 'wait'),
+    kind: fc.constantFrom('kill', 'end', 'move', 'wipe-replica', 'add', 'remove', 'wait'),
     node: fc.nat(20),
     rounds: fc.nat(8),
   })
@@ -205,6 +258,7 @@ test('whatever happens to whichever nodes, it ends whole, even, spread over regi
       const node = listed[index % listed.length] as ModelNode
       const isAnyDown = listed.some(({ isUp }) => !isUp)
       if (kind === 'kill' && !isAnyDown) cluster.kill(node)
+      else if (kind === 'end' && !isAnyDown) node.isLeaving = true
       else if (kind === 'move') cluster.start(node, { elsewhere: true })
       else if (kind === 'wipe-replica' && node.isUp && node.slots.size === 0) cluster.start(node, { wiped: true })
       else if (kind === 'add' && listed.length < 12)
@@ -213,9 +267,13 @@ test('whatever happens to whichever nodes, it ends whole, even, spread over regi
       for (let round = 0; round < rounds; round += 1) {
         for (const action of plan(cluster.observe()).actions) cluster.apply(action)
         cluster.settle()
+        for (const one of cluster.nodes) if (one.isLeaving && one.slots.size === 0) cluster.kill(one)
       }
     }
-    for (const node of cluster.nodes) if (!node.isUp) cluster.start(node)
+    for (const node of cluster.nodes) {
+      node.isLeaving = false
+      if (!node.isUp) cluster.start(node)
+    }
     expect(reconcile(cluster).verdict).toBe('steady')
     expectWhole(cluster)
     expect(cluster.keys.size).toBe(SLOTS)
