@@ -97,10 +97,10 @@ test('the cache grown by Docker’s own command and shrunk by ours: no request f
     const hasNodes = async (count: number) =>
       (await stack().command('status')).out.includes(`cache: ${count} redis nodes`)
     await stack().docker.run(['service', 'scale', '--detach', `${stack().name}_redis_cluster=9`])
-    await until('nine nodes share the slots', () => hasNodes(9), { timeout_ms: 180_000, every_ms: 2_000 })
+    await until('nine nodes share the slots', () => hasNodes(9), { timeout_ms: 180_000, every_ms: 5_000 })
     expect((await stack().command('scale', 'cache=9')).code).toBe(0)
     expect((await stack().command('scale', 'cache=6')).code).toBe(0)
-    await until('six nodes share the slots', () => hasNodes(6), { timeout_ms: 180_000, every_ms: 2_000 })
+    await until('six nodes share the slots', () => hasNodes(6), { timeout_ms: 180_000, every_ms: 5_000 })
     const said = await stack().operatorsSaid()
     expect(said).toContain(' ends')
     expect(said).not.toContain('nobody serves them any more')
