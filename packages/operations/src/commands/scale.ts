@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { bringUp, converge } from '../deployment/bring-up.ts'
+import { untilCacheIsInOrder } from '../deployment/cache-readiness.ts'
 import { requireOwnFile, withChangedFiles } from '../deployment/changed-files.ts'
 import { keepVariant, markCurrent, requireCurrentRelease } from '../deployment/kept-releases.ts'
 import {
@@ -52,6 +53,7 @@ export function scaleCommand(): Command {
           }
           markCurrent(context.state, kept)
         })
+        for (const { kind, count } of scales) if (kind === 'cache') await untilCacheIsInOrder(context, count)
         return { outcome: 'done', detail: changes.join('; ') }
       })
     })
