@@ -11,7 +11,8 @@ const LOOK_MS = 1_000
 export function lackOfCache(redis: RedisStatus | null | undefined, nodes: number): string | null {
   if (redis === null || redis === undefined) return 'no operator answers'
   if (redis.verdict !== 'steady') return redis.line
-  return redis.nodes.length === nodes ? null : `${redis.nodes.length} of ${nodes} nodes belong to it`
+  const up = redis.nodes.filter(({ state }) => state === 'up').length
+  return up === nodes ? null : `${up} of ${nodes} nodes belong to it`
 }
 
 /** Everything works meanwhile, so that it is waited for, and told where it takes too long, but nothing is undone. */

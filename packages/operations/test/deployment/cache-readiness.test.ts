@@ -8,7 +8,14 @@ const status = (verdict: string, nodes: number): RedisStatus => ({
   verdict,
   line: 'slots move',
   acting: 'eu-west',
-  nodes: Array.from({ length: nodes }, () => ({})) as unknown as RedisStatus['nodes'],
+  // And one that has ended, which is known for a while.
+  nodes: [...Array.from({ length: nodes }, () => 'up' as const), 'silent' as const].map((state, index) => ({
+    name: `redis-${index}`,
+    region: 'us-east',
+    address: '192.0.2.1:6379',
+    listed: state === 'up',
+    state,
+  })),
 })
 
 test('a cache is in order when nothing is to be done to it and all its nodes are in it', () => {

@@ -36,7 +36,22 @@ export type RedisStatus = {
   readonly line: string
   /** The operator that acts where something is to be done. */
   readonly acting: string | null
-  readonly nodes: readonly ReturnType<typeof nodeStatus>[]
+  readonly nodes: readonly NodeStatus[]
+}
+
+export type NodeStatus = {
+  readonly name: string
+  readonly region: string
+  readonly address: string
+  readonly listed: boolean
+  readonly state: 'up' | 'leaving' | 'loading' | 'silent'
+  readonly silent_ms?: number
+  readonly id?: string
+  readonly role?: 'master' | 'replica'
+  /** Of a replica. */
+  readonly master?: string | null
+  readonly slots?: number
+  readonly keys?: number
 }
 
 export class RedisOperator implements Reconciler {
@@ -130,7 +145,7 @@ function actingOperator({ observation, operators }: Seen): string | null {
   return present.sort()[0] ?? null
 }
 
-function nodeStatus(node: Observation['nodes'][number]): object {
+function nodeStatus(node: Observation['nodes'][number]): NodeStatus {
   const { name, region, ip, port } = node
   const place = { name, region, address: `${ip}:${port}`, listed: node.isListed }
   if (!isLive(node))

@@ -16,6 +16,8 @@ export type PlanSettings = {
   readonly adopt_ms: number
   /** A silent node keeps its place in the layout for this long. */
   readonly replace_ms: number
+  /** One that is silent and not listed is known for this long: a service's task that starts again is not found by name meanwhile. */
+  readonly forget_ms: number
 }
 
 export const PLAN_SETTINGS: PlanSettings = {
@@ -23,6 +25,7 @@ export const PLAN_SETTINGS: PlanSettings = {
   takeover_ms: 6_000,
   adopt_ms: 60_000,
   replace_ms: 300_000,
+  forget_ms: 60_000,
 }
 
 /** `line` says in one sentence what was seen and why this follows. */
@@ -149,14 +152,17 @@ function join({ anchor, live, known }: Scene): Plan | null {
     const seen = known.get(node.state.id)
     return seen === undefined || seen.isHandshake || !seen.isLinked || seen.failed === 'fail'
   })
-  return act(
-    strangers.map((node) => ({
-      kind: 'meet',
-      node: anchor.name,
-      other: node.name,
-      why: known.has(node.state.id) ? `it is not reached at the address it had` : 'it is new',
-    })),
-  )
+  const meetings = strangers.map((node): Action => {
+    const why = known.has(node.state.id) ? `it is not reached at the address it had` : 'it is new'
+    return { kind: 'meet', node: anchor.name, other: node.name, why }
+  })
+  return act(meetings) ?? act(live.filter(({ isListed }) => isListed).flatMap((node) => introductions(node, live)))
+}
+
+/** Whoever was forgotten and came back knows the others, and they hear of it from nobody whom they know. */
+function introductions(node: LiveNode, live: readonly LiveNode[]): Action[] {
+  const lacking = live.filter(({ state }) => !state.view.some(({ id }) => id === node.state.id))
+  return lacking.map(({ name }) => ({ kind: 'meet', node: name, other: node.name, why: `${name} does not know it` }))
 }
 
 function replaceMasters(scene: Scene): Plan | null {
@@ -390,7 +396,7 @@ function balanceSlots(scene: Scene): Plan | null {
 }
 
 function forgetStrangers(scene: Scene): Plan | null {
-  const { live, byId, nodes, owned } = scene
+  const { live, byId, nodes, owned, settings } = scene
   // Who is listed and silent comes back as who it was. One whose id is not known could be any of the silent ones.
   const silentListed = nodes.filter((node) => node.isListed && !isLive(node))
   const kept = new Set(silentListed.map(({ lastId }) => lastId))
@@ -400,7 +406,9 @@ function forgetStrangers(scene: Scene): Plan | null {
   for (const { id, isHandshake } of live.flatMap(({ state }) => state.view)) {
     const node = byId.get(id)
     if (isHandshake || node?.isListed || kept.has(id) || owned.has(id) || masters.has(id) || actions.has(id)) continue
-    if (node === undefined && isAnyUnknown) continue
+    const silent = nodes.find((one) => !isLive(one) && one.lastId === id)
+    if (node === undefined && (isAnyUnknown || (silent?.silent_ms ?? Number.POSITIVE_INFINITY) < settings.forget_ms))
+      continue
     const why = node === undefined ? 'it is gone, or came back as another' : `${node.name} is not listed any more`
     actions.set(id, { kind: 'forget', id, why })
   }

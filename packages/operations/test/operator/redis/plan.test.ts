@@ -223,6 +223,31 @@ describe('faults', () => {
     expect(cluster.keys.size).toBe(SLOTS - lost)
   })
 
+  test('a node that the others were told to forget meets them when it is back', () => {
+    const cluster = formed(6)
+    const [node] = cluster.nodes.filter(({ slots }) => slots.size === 0) as [ModelNode]
+    for (const other of cluster.nodes) other.knows.delete(node.id)
+    // Of its own word it belongs to them, and nobody is new to it.
+    const { verdict, actions } = plan(cluster.observe())
+    expect(verdict).toBe('act')
+    expect(actions.every(({ kind }) => kind === 'meet')).toBe(true)
+    reconcile(cluster)
+    expectWhole(cluster)
+    for (const { id, knows } of cluster.nodes) expect(knows.has(node.id) || id === node.id).toBe(true)
+  })
+
+  test('one that is silent and not listed any more is forgotten after a minute', () => {
+    const cluster = formed(6)
+    const [node] = cluster.nodes.filter(({ slots }) => slots.size === 0) as [ModelNode]
+    const { nodes } = cluster.observe()
+    const silentFor = (silent_ms: number) =>
+      plan({
+        nodes: nodes.map((one) => (one.name === node.name ? { ...one, isListed: false, state: null, silent_ms } : one)),
+      })
+    expect(silentFor(30_000).actions.filter(({ kind }) => kind === 'forget')).toEqual([])
+    expect(silentFor(61_000).actions).toContainEqual(expect.objectContaining({ kind: 'forget', id: node.id }))
+  })
+
   test('a wiped node joins as a new one, and who it was is forgotten', () => {
     const cluster = formed(6)
     const node = cluster.nodes.find(({ slots }) => slots.size === 0) as ModelNode
