@@ -1,4 +1,4 @@
-// Every drill of the database over 80 and 200 ms; `database-drills.test.ts` has them next door, and two of them over these delays.
+// Every drill of the database over 80 and 200 ms; `database-drills.test.ts` has each once, most of them next door.
 
 import { DATABASE_FAULTS, type DatabaseFault } from '@wintrades/operations/drill'
 import { describe, test } from 'vitest'
