@@ -104,12 +104,18 @@ function see(observation: Observation, settings: PlanSettings): Scene | Plan {
   return { settings, nodes: observation.nodes, anchor, live, byId, known, owned, foreign: names, target }
 }
 
-/** The cluster that counts is the one that serves the most slots; then the one that knows the most nodes. */
+/**
+ * The cluster that counts is the one that serves the most slots; then the one that knows the most nodes. Of those who belong to it, whoever most others
+ * know: one that was forgotten and came back knows them all, and what it says of new nodes is heard by nobody.
+ */
 function chooseAnchor(live: readonly LiveNode[]): LiveNode | null {
   const served = ({ state }: LiveNode) => state.view.reduce((sum, { slots }) => sum + slots.length, 0)
+  const fame = ({ state: { id } }: LiveNode) =>
+    live.filter(({ state }) => state.view.some((one) => one.id === id && !one.isHandshake)).length
   return live.reduce<LiveNode | null>((best, one) => {
     if (best === null) return one
-    const difference = served(one) - served(best) || one.state.view.length - best.state.view.length
+    const difference =
+      served(one) - served(best) || fame(one) - fame(best) || one.state.view.length - best.state.view.length
     return difference > 0 || (difference === 0 && one.name < best.name) ? one : best
   }, null)
 }
@@ -152,17 +158,14 @@ function join({ anchor, live, known }: Scene): Plan | null {
     const seen = known.get(node.state.id)
     return seen === undefined || seen.isHandshake || !seen.isLinked || seen.failed === 'fail'
   })
-  const meetings = strangers.map((node): Action => {
-    const why = known.has(node.state.id) ? `it is not reached at the address it had` : 'it is new'
-    return { kind: 'meet', node: anchor.name, other: node.name, why }
-  })
-  return act(meetings) ?? act(live.filter(({ isListed }) => isListed).flatMap((node) => introductions(node, live)))
-}
-
-/** Whoever was forgotten and came back knows the others, and they hear of it from nobody whom they know. */
-function introductions(node: LiveNode, live: readonly LiveNode[]): Action[] {
-  const lacking = live.filter(({ state }) => !state.view.some(({ id }) => id === node.state.id))
-  return lacking.map(({ name }) => ({ kind: 'meet', node: name, other: node.name, why: `${name} does not know it` }))
+  return act(
+    strangers.map((node) => ({
+      kind: 'meet',
+      node: anchor.name,
+      other: node.name,
+      why: known.has(node.state.id) ? `it is not reached at the address it had` : 'it is new',
+    })),
+  )
 }
 
 function replaceMasters(scene: Scene): Plan | null {
@@ -311,7 +314,7 @@ function relieve(scene: Scene): Plan | null {
   const waiting: string[] = []
   for (const node of live) {
     const slots = owned.get(node.state.id)
-    if (slots === undefined || isToStay(node)) continue
+    if (slots === undefined || !node.isLeaving) continue
     const why = `${node.name} ends`
     const replicas = staying.filter((one) => ownView(one).masterId === node.state.id)
     const heir = replicas.find(({ state }) => state.isFollowing)
