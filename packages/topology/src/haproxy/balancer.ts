@@ -33,9 +33,6 @@ function error(code: string, message: string, retryAfter_ms: number): string {
   return `content-type application/json string '${JSON.stringify({ error: { code, message, retryAfter_ms } })}'`
 }
 
-/** For an answer of the platform's processes. */
-const ANSWER_SECONDS_MAX = 10
-
 /** Of the API, public and seldom new. */
 const REFERENCE = ['instruments', 'assets', 'shards'] as const
 
@@ -209,8 +206,6 @@ function appBackend({ name }: Region): string {
     'srvtcpka-idle 3s',
     'srvtcpka-intvl 1s',
     'srvtcpka-cnt 3',
-    // Longer than an order may take, which is 5 s: then the process is gone, and its client learns that the outcome is unknown.
-    `timeout server ${ANSWER_SECONDS_MAX}s`,
     // An order is sent again only where it cannot have arrived.
     'retry-on conn-failure empty-response',
     'http-request disable-l7-retry unless { method GET HEAD }',
