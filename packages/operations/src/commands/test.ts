@@ -4,7 +4,8 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { Command } from 'commander'
 import { inRepository, REPOSITORY } from '../repository.ts'
 
@@ -13,7 +14,13 @@ export const TIERS = ['lint', 'unit', 'sim', 'e2e', 'cluster', 'long'] as const
 const ASKED_FOR: ReadonlySet<Tier> = new Set(['long'])
 export type Tier = (typeof TIERS)[number]
 
-type Totals = { readonly passed: number; readonly failed: number; readonly skipped: number }
+type Totals = {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+  /** Each on a line of its own: which, and what it says. */
+  readonly failures: readonly string[]
+}
 
 type TierOptions = {
   readonly seed?: string
@@ -23,7 +30,8 @@ type TierOptions = {
   readonly isNamed: boolean
 }
 
-const NONE: Totals = { passed: 0, failed: 0, skipped: 0 }
+const NONE: Totals = { passed: 0, failed: 0, skipped: 0, failures: [] }
+const FAILURE_CHARACTERS = 300
 
 const HELP = `
 Tiers (all of them but long, in this order, if none is named):
@@ -76,6 +84,8 @@ async function runTiers(tiers: readonly Tier[], options: TierOptions): Promise<T
   for (const { tier, totals, seconds } of results) {
     process.stdout.write(`${tier.padEnd(7)} ${describe(totals)} in ${seconds.toFixed(1)} s\n`)
   }
+  // Far above stands more of each; who reads the end alone learns which.
+  if (sum.failures.length > 0) process.stdout.write(`\nfailed:\n${sum.failures.map((line) => `  ${line}\n`).join('')}`)
   process.stdout.write(`\n${describe(sum)}\n`)
   return sum
 }
@@ -89,10 +99,9 @@ async function runTier(tier: Tier, options: TierOptions): Promise<Totals> {
     const seeds = options.seeds === undefined ? {} : { SIM_SEEDS: options.seeds }
     return await runVitest(tier, options.rest, { ...seed, ...seeds })
   } catch (error) {
-    process.stdout.write(
-      `\nTHE TIER ${tier} COULD NOT RUN: ${error instanceof Error ? error.message : String(error)}\n`,
-    )
-    return { ...NONE, failed: 1 }
+    const line = `THE TIER ${tier} COULD NOT RUN: ${error instanceof Error ? error.message : String(error)}`
+    process.stdout.write(`\n${line}\n`)
+    return failure(line)
   }
 }
 
@@ -106,10 +115,9 @@ function canHaveLab(): boolean {
 
 /** A developer's machine may lack what it takes; where it was asked for, and in continuous integration, that is a failure. */
 function withoutLab(tier: Tier, isNamed: boolean): Totals {
-  process.stdout.write(
-    `\nTHE TIER ${tier} DID NOT RUN: it needs Linux and root. Run it with sudo: ./wintrades test ${tier}\n`,
-  )
-  return isNamed || process.env['CI'] ? { ...NONE, failed: 1 } : { ...NONE, skipped: 1 }
+  const line = `THE TIER ${tier} DID NOT RUN: it needs Linux and root. Run it with sudo: ./wintrades test ${tier}`
+  process.stdout.write(`\n${line}\n`)
+  return isNamed || process.env['CI'] ? failure(line) : { ...NONE, skipped: 1 }
 }
 
 async function runLint(): Promise<Totals> {
@@ -127,7 +135,7 @@ async function runLint(): Promise<Totals> {
     const { code, output } = await capture(node, args)
     process.stdout.write(`${code === 0 ? '✓' : '✗'} ${name}\n`)
     if (code !== 0) process.stdout.write(`${output.trimEnd()}\n`)
-    totals = add(totals, code === 0 ? { ...NONE, passed: 1 } : { ...NONE, failed: 1 })
+    totals = add(totals, code === 0 ? { ...NONE, passed: 1 } : failure(name))
   }
   return add(totals, await runVitest('tidy', [], {}))
 }
@@ -159,7 +167,18 @@ type Report = {
   readonly numFailedTests: number
   readonly numPendingTests: number
   readonly numTodoTests: number
-  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly { status: string }[] }[]
+  readonly testResults: readonly FileReport[]
+}
+
+type FileReport = {
+  readonly name: string
+  readonly status: string
+  readonly message: string
+  readonly assertionResults: readonly {
+    readonly status: string
+    readonly fullName: string
+    readonly failureMessages: readonly string[]
+  }[]
 }
 
 function readReport(path: string, exitCode: number): Totals {
@@ -172,14 +191,33 @@ function readReport(path: string, exitCode: number): Totals {
   // A file that does not even load has no failed test to count, but it is a failure.
   const brokenFiles = report.testResults.filter(
     (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
-  ).length
-  const failed = report.numFailedTests + brokenFiles
+  )
+  const failed = report.numFailedTests + brokenFiles.length
+  const failures = report.testResults.flatMap(failuresOf)
+  const isOutside = failed === 0 && exitCode !== 0
   return {
     passed: report.numPassedTests,
-    // An error outside every test still makes the runner fail.
-    failed: failed === 0 && exitCode !== 0 ? 1 : failed,
+    failed: isOutside ? 1 : failed,
     skipped: report.numPendingTests + report.numTodoTests,
+    failures: isOutside ? [`an error outside every test: the runner ended with exit code ${exitCode}`] : failures,
   }
+}
+
+function failuresOf(file: FileReport): string[] {
+  const path = relative(REPOSITORY, file.name)
+  const tests = file.assertionResults
+    .filter(({ status }) => status === 'failed')
+    .map(({ fullName, failureMessages }) => `${path}: ${fullName}: ${firstLine(failureMessages[0])}`)
+  return tests.length > 0 || file.status !== 'failed' ? tests : [`${path}: ${firstLine(file.message)}`]
+}
+
+function firstLine(text = ''): string {
+  const [line = ''] = stripVTControlCharacters(text).trim().split('\n')
+  return line.slice(0, FAILURE_CHARACTERS)
+}
+
+function failure(line: string): Totals {
+  return { ...NONE, failed: 1, failures: [line] }
 }
 
 function add(left: Totals, right: Totals): Totals {
@@ -187,6 +225,7 @@ function add(left: Totals, right: Totals): Totals {
     passed: left.passed + right.passed,
     failed: left.failed + right.failed,
     skipped: left.skipped + right.skipped,
+    failures: [...left.failures, ...right.failures],
   }
 }
 

@@ -237,24 +237,28 @@ function agree({ live, owned, known, anchor }: Scene): Plan | null {
 
 function serveSlots(scene: Scene): Plan | null {
   const { owned, byId, target, nodes, settings } = scene
-  const served = new Map([...owned].filter(([id]) => byId.has(id)))
-  const unserved = new Set(Array.from({ length: SLOTS }, (_, slot) => slot))
-  for (const slots of served.values()) for (const slot of slots) unserved.delete(slot)
-  if (unserved.size === 0) return null
-  const isForming = owned.size === 0
+  const served = new Set([...owned].flatMap(([id, slots]) => (byId.has(id) ? slots : [])))
+  const lost = new Set([...owned].flatMap(([id, slots]) => (byId.has(id) ? [] : slots)))
+  const free = Array.from({ length: SLOTS }, (_, slot) => slot).filter((slot) => !served.has(slot))
+  if (free.length === 0) return null
+  // Nobody has ever had them, as far as anybody knows: before the cluster is formed, or where its forming was cut short.
+  const isForming = lost.size < free.length
   if (isForming) {
     const missing = nodes.filter((node) => node.isListed && !isLive(node) && node.silent_ms < settings.adopt_ms)
     if (missing.length > 0) return wait(`the cluster is formed when ${names(missing)} answers too`)
   }
   // What the layout gives each; nobody gives anything away yet.
-  const free = [...unserved]
   const actions: Action[] = []
-  const receivers = [...target.slotCounts].map(([id, count]) => ({ id, missing: count - (owned.get(id)?.length ?? 0) }))
-  for (const { id, missing } of receivers) {
-    const slots = missing > 0 ? free.splice(0, missing) : []
-    if (slots.length === 0) continue
-    const why = isForming ? 'the cluster is formed' : 'nobody serves them any more; what was in them is lost'
-    actions.push({ kind: 'adopt', node: nameOf(scene, id), slots, why })
+  for (const [id, count] of target.slotCounts) {
+    const slots = free.splice(0, Math.max(0, count - (owned.get(id)?.length ?? 0)))
+    const formed = slots.filter((slot) => !lost.has(slot))
+    const adopted = slots.filter((slot) => lost.has(slot))
+    const node = nameOf(scene, id)
+    if (formed.length > 0) actions.push({ kind: 'adopt', node, slots: formed, why: 'the cluster is formed' })
+    if (adopted.length > 0) {
+      const why = 'nobody serves them any more; what was in them is lost'
+      actions.push({ kind: 'adopt', node, slots: adopted, why })
+    }
   }
   return act(actions)
 }
