@@ -13,7 +13,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/test/**/*.test.ts', 'services/*/test/**/*.test.ts'],
-          testTimeout: 20_000,
+          // Property tests take seconds; on a machine that others use too, several times as many.
+          testTimeout: 60_000,
         },
       },
       { test: { name: 'tidy', include: ['tests/tidy/**/*.test.ts'] } },

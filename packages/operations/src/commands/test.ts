@@ -42,7 +42,8 @@ Tiers (all of them but long, in this order, if none is named):
   cluster
          real MySQL and Redis servers in containers, over a delayed network that is cut: needs Linux, root and Docker
   long   what takes minutes on such servers: full disks, backups as commands and as the operators' part, accounts over promotions,
-         promotions and every drill of the database over 80 and 200 ms; before a release, and when such a part has changed
+         promotions and every drill of the database over 80 and 200 ms, a deployment on three nodes; before a
+         release, and when such a part has changed
 
 Everything after -- goes to the test runner, for example: wintrades test unit -- packages/engine -t "stop orders"
 `
