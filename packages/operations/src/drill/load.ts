@@ -29,6 +29,8 @@ export type LoadClientOptions = {
 /** Per shard. */
 const IN_FLIGHT_MAX = 16
 const RETRY_PAUSE_MS = 150
+/** Once nothing new is sent: many who ask on and on keep a busy platform from answering any of them. */
+const SETTLE_PAUSE_MAX_MS = 2_000
 const DENIED_PAUSE_MS = 50
 
 export class LoadClient {
@@ -53,7 +55,7 @@ export class LoadClient {
       const waiting = this.#inFlight.get(wish.shard) ?? 0
       if (waiting >= IN_FLIGHT_MAX) continue
       this.#inFlight.set(wish.shard, waiting + 1)
-      const task = this.#fulfil(wish, giveUp).finally(() => {
+      const task = this.#fulfil(wish, stop, giveUp).finally(() => {
         inFlight.delete(task)
         this.#inFlight.set(wish.shard, (this.#inFlight.get(wish.shard) ?? 1) - 1)
       })
@@ -62,10 +64,11 @@ export class LoadClient {
     await Promise.all(inFlight)
   }
 
-  async #fulfil(wish: Wish, giveUp: AbortSignal): Promise<void> {
+  async #fulfil(wish: Wish, stop: AbortSignal, giveUp: AbortSignal): Promise<void> {
     const { name, population, connections } = this.#options
     const clientId = `${name}-${this.#count++}`
     let unsettled = false
+    let settle_ms = RETRY_PAUSE_MS
     for (let attempt = 0; attempt === 0 || !giveUp.aborted; attempt++) {
       const connection = connections[attempt % connections.length]
       if (connection === undefined) throw new RangeError('a client needs a connection')
@@ -79,7 +82,8 @@ export class LoadClient {
       if (answer.outcome === 'rejected') return
       if (answer.outcome === 'unknown') unsettled = true
       if (!unsettled && attempt + 1 >= connections.length) return
-      await pause(unsettled ? RETRY_PAUSE_MS : DENIED_PAUSE_MS)
+      await pause(unsettled ? settle_ms : DENIED_PAUSE_MS)
+      if (stop.aborted) settle_ms = Math.min(settle_ms * 2, SETTLE_PAUSE_MAX_MS)
     }
   }
 
