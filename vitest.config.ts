@@ -13,8 +13,6 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/test/**/*.test.ts', 'services/*/test/**/*.test.ts'],
-          // What many files import is loaded once a worker, which saves a third of the time. Files leave nothing behind for the next.
-          isolate: false,
           // Property tests take seconds; on a machine that others use too, several times as many.
           testTimeout: 60_000,
         },
